@@ -1,0 +1,33 @@
+//! The command line: one file per subcommand.
+
+mod load;
+mod sim;
+
+use std::io;
+
+use clap::{Parser, Subcommand};
+
+/// Simulated model providers, and load against any OpenAI-compatible endpoint.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sim(sim::Args),
+    Closed(load::Closed),
+    Open(load::Open),
+    Idle(load::Idle),
+}
+
+pub fn run(args: Args) -> io::Result<()> {
+    match args.command {
+        Command::Sim(args) => sim::run(args),
+        Command::Closed(run) => run.run(),
+        Command::Open(run) => run.run(),
+        Command::Idle(run) => run.run(),
+    }
+}

@@ -1,0 +1,10 @@
+//! Simulated model providers, and load generation against any OpenAI-compatible endpoint.
+//!
+//! `sim` stands in for a provider: it answers like one, fails like one when a script tells it to, and counts what
+//! it received so that a test can assert it. `load` offers requests to an endpoint and measures the answers.
+//! Neither uses any code of the gateway: both are written from the wire formats alone, so that the gateway and
+//! its measure can catch each other's mistakes.
+
+pub mod limits;
+pub mod load;
+pub mod sim;

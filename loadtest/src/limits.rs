@@ -1,0 +1,55 @@
+//! Every bound of the simulator and of the load driver, with the reason for each number.
+
+/// Longest request head that the simulator reads, in bytes. Well above the 64 KiB that gateways allow, so that the
+/// gateway's limit is the one that is met first.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 256 * 1024;
+
+/// Header lines of a request. `httparse` needs the room in advance; SDKs send about 30.
+pub const REQUEST_HEADERS_MAX: usize = 128;
+
+/// Longest request body, in bytes: the 20 MiB that a gateway accepts by default, and room to see one that lets more
+/// through.
+pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Requests remembered with head and body for a test to look at.
+pub const RECENT_REQUESTS_MAX: usize = 64;
+
+/// Bytes of each remembered body. A test that sends more compares lengths and beginnings.
+pub const RECENT_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Distinct paths, models, keys and fault names that are counted by name; further ones count under `(other)`.
+pub const COUNTED_NAMES_MAX: usize = 256;
+
+/// Rules in a script. Each request looks at each rule in order.
+pub const SCRIPT_RULES_MAX: usize = 256;
+
+/// Longest script that the control endpoint accepts, in bytes.
+pub const SCRIPT_BYTES_MAX: usize = 256 * 1024;
+
+/// Largest amount of made-up bytes that one fault sends (a huge line, a huge answer).
+pub const FAULT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Answers (`n`) of one request, as OpenAI bounds it.
+pub const CHOICES_MAX: u64 = 128;
+
+/// Words of one made-up answer.
+pub const ANSWER_WORDS_MAX: usize = 100_000;
+
+/// Vectors of one embeddings request and numbers of one vector, as OpenAI bounds them (dimensions with room).
+pub const EMBEDDING_INPUTS_MAX: usize = 2_048;
+pub const EMBEDDING_DIMENSIONS_MAX: u64 = 8_192;
+
+/// Depth to which a JSON schema is followed when an answer is made from it: a recursive schema must end somewhere.
+pub const SCHEMA_DEPTH_MAX: usize = 16;
+
+/// Connections that wait to be accepted: a load run opens thousands at once.
+pub const LISTEN_BACKLOG: u32 = 4_096;
+
+/// Descriptors that the load driver and the simulator ask the kernel for: 16,384 connections on each side and room.
+pub const OPEN_FILES_WANTED: u64 = 65_536;
+
+/// Connections of one load run.
+pub const LOAD_CONNECTIONS_MAX: usize = 32_768;
+
+/// Latencies above this are recorded as this, in microseconds: ten minutes, the SDKs' own time-out.
+pub const LATENCY_US_MAX: u64 = 600_000_000;

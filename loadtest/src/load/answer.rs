@@ -1,0 +1,243 @@
+//! Reads one answer from the bytes of a socket, keeping as little as possible: lengths, the status, and of a stream the number of
+//! its events, the moment of its first content and its end.
+//!
+//! Content is what `"content":"` is followed by and is not empty, or a piece of a tool call or of reasoning; the role
+//! chunk is none. Lines may be cut by the end of a read at any byte.
+
+use memchr::{memchr, memmem};
+
+/// What a piece of input brought.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Bytes of the input that belong to this answer.
+    pub consumed: usize,
+    /// Events whose end came with it.
+    pub events: u64,
+    /// The first content came with it.
+    pub first_content: bool,
+    pub done: bool,
+}
+
+/// An answer that no client could read. The peer causes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    state: State,
+    /// The beginning of a line or head whose end has not come.
+    partial: Vec<u8>,
+    pub status: u16,
+    pub closes: bool,
+    chunked: bool,
+    is_stream: bool,
+    /// The beginning of a stream, until its first content has come.
+    opening: Vec<u8>,
+    content_seen: bool,
+    /// The last bytes of the body.
+    tail: Vec<u8>,
+    pub body_bytes: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Head,
+    Length(usize),
+    UntilClose,
+    ChunkSize,
+    Chunk(usize),
+    ChunkEnd,
+    Trailer,
+    Done,
+}
+
+/// A stream's end marker.
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// Bytes of a stream's beginning that are searched for content. A role chunk and a first content chunk have far less.
+const OPENING_BYTES_MAX: usize = 64 * 1024;
+
+const PARTIAL_BYTES_MAX: usize = 256 * 1024;
+
+impl Answer {
+    /// Forgets everything but its buffers.
+    pub fn clear(&mut self) {
+        let (mut partial, mut opening, mut tail) =
+            (std::mem::take(&mut self.partial), std::mem::take(&mut self.opening), std::mem::take(&mut self.tail));
+        partial.clear();
+        opening.clear();
+        tail.clear();
+        *self = Self { partial, opening, tail, ..Self::default() };
+    }
+
+    /// Whether any byte of it has come.
+    pub fn has_begun(&self) -> bool {
+        self.state != State::Head || !self.partial.is_empty()
+    }
+
+    /// Whether it is an event stream whose end marker has come, or no stream.
+    pub fn is_complete(&self) -> bool {
+        !self.is_stream || self.status != 200 || self.tail.ends_with(DONE)
+    }
+
+    /// Whether the connection's end is this answer's end.
+    pub fn ends_with_connection(&self) -> bool {
+        self.state == State::UntilClose
+    }
+
+    pub fn feed(&mut self, input: &[u8]) -> Result<Progress, Malformed> {
+        let mut progress = Progress::default();
+        while self.state != State::Done && progress.consumed < input.len() {
+            let rest = &input[progress.consumed..];
+            progress.consumed += match self.state {
+                State::Head => self.head(rest)?,
+                State::Length(left) => {
+                    let now = left.min(rest.len());
+                    self.body(&rest[..now], &mut progress);
+                    self.state = if now == left { State::Done } else { State::Length(left - now) };
+                    now
+                }
+                State::UntilClose => {
+                    self.body(rest, &mut progress);
+                    rest.len()
+                }
+                State::Chunk(left) => {
+                    let now = left.min(rest.len());
+                    self.body(&rest[..now], &mut progress);
+                    self.state = if now == left { State::ChunkEnd } else { State::Chunk(left - now) };
+                    now
+                }
+                State::ChunkSize | State::ChunkEnd | State::Trailer => self.line(rest)?,
+                State::Done => 0,
+            };
+        }
+        progress.done = self.state == State::Done;
+        Ok(progress)
+    }
+
+    fn head(&mut self, input: &[u8]) -> Result<usize, Malformed> {
+        const END: &[u8] = b"\r\n\r\n";
+        if self.partial.is_empty()
+            && let Some(end) = memmem::find(input, END)
+        {
+            self.parse_head(&input[..end])?;
+            return Ok(end + END.len());
+        }
+        let before = self.partial.len();
+        self.partial.extend_from_slice(input);
+        let Some(end) = memmem::find(&self.partial, END) else {
+            return if self.partial.len() > PARTIAL_BYTES_MAX { Err(Malformed) } else { Ok(input.len()) };
+        };
+        let head = std::mem::take(&mut self.partial);
+        self.parse_head(&head[..end])?;
+        Ok(end + END.len() - before)
+    }
+
+    fn parse_head(&mut self, text: &[u8]) -> Result<(), Malformed> {
+        let status = text.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
+        self.status = status.and_then(|digits| digits.parse().ok()).ok_or(Malformed)?;
+        if !text.starts_with(b"HTTP/1.") {
+            return Err(Malformed);
+        }
+        if (100..200).contains(&self.status) {
+            // The real head is still to come.
+            return Ok(());
+        }
+        let mut length = None;
+        for line in text.split(|&byte| byte == b'\n').skip(1) {
+            let Some(colon) = memchr(b':', line) else {
+                continue;
+            };
+            let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+            let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+            if is(b"content-length") {
+                let digits = std::str::from_utf8(value).map_err(|_| Malformed)?;
+                length = Some(digits.parse().map_err(|_| Malformed)?);
+            } else if is(b"transfer-encoding") {
+                self.chunked = value.to_ascii_lowercase().ends_with(b"chunked");
+            } else if is(b"content-type") {
+                self.is_stream = value.starts_with(b"text/event-stream");
+            } else if is(b"connection") {
+                self.closes = value.eq_ignore_ascii_case(b"close");
+            }
+        }
+        self.state = match length {
+            _ if self.chunked => State::ChunkSize,
+            Some(0) => State::Done,
+            Some(length) => State::Length(length),
+            None => State::UntilClose,
+        };
+        Ok(())
+    }
+
+    /// One line of the chunked coding.
+    fn line(&mut self, input: &[u8]) -> Result<usize, Malformed> {
+        let Some(end) = memchr(b'\n', input) else {
+            self.partial.extend_from_slice(input);
+            return if self.partial.len() > PARTIAL_BYTES_MAX { Err(Malformed) } else { Ok(input.len()) };
+        };
+        let whole;
+        let line = if self.partial.is_empty() {
+            &input[..end]
+        } else {
+            self.partial.extend_from_slice(&input[..end]);
+            whole = std::mem::take(&mut self.partial);
+            &whole[..]
+        };
+        let line = line.trim_ascii();
+        self.state = match self.state {
+            State::ChunkSize => match chunk_size(line)? {
+                0 => State::Trailer,
+                size => State::Chunk(size),
+            },
+            State::ChunkEnd if line.is_empty() => State::ChunkSize,
+            State::Trailer if line.is_empty() => State::Done,
+            State::Trailer => State::Trailer,
+            _ => return Err(Malformed),
+        };
+        Ok(end + 1)
+    }
+
+    fn body(&mut self, piece: &[u8], progress: &mut Progress) {
+        self.body_bytes += piece.len() as u64;
+        if !self.is_stream || piece.is_empty() {
+            return;
+        }
+        // An event ends with an empty line; its two line ends may come apart.
+        let cut = self.tail.last() == Some(&b'\n') && piece[0] == b'\n';
+        progress.events += u64::from(cut) + memmem::find_iter(piece, b"\n\n").count() as u64;
+        if !self.content_seen && self.opening.len() < OPENING_BYTES_MAX {
+            self.opening.extend_from_slice(piece);
+            if has_content(&self.opening) {
+                self.content_seen = true;
+                progress.first_content = true;
+            }
+        }
+        if piece.len() >= DONE.len() {
+            self.tail.clear();
+            self.tail.extend_from_slice(&piece[piece.len() - DONE.len()..]);
+        } else {
+            self.tail.extend_from_slice(piece);
+            let surplus = self.tail.len().saturating_sub(DONE.len());
+            self.tail.drain(..surplus);
+        }
+    }
+}
+
+fn has_content(opening: &[u8]) -> bool {
+    const TEXTS: &[&[u8]] = &[b"\"content\":\"", b"\"reasoning_content\":\"", b"\"reasoning\":\"", b"\"delta\":\""];
+    let has_text = |name: &&[u8]| {
+        memmem::find_iter(opening, name).any(|at| opening.get(at + name.len()).is_some_and(|next| *next != b'"'))
+    };
+    TEXTS.iter().any(has_text) || memmem::find(opening, b"\"tool_calls\":[").is_some()
+}
+
+fn chunk_size(line: &[u8]) -> Result<usize, Malformed> {
+    let digits = line.split(|&byte| byte == b';').next().unwrap_or(line).trim_ascii();
+    let digits = std::str::from_utf8(digits).map_err(|_| Malformed)?;
+    usize::from_str_radix(digits, 16).map_err(|_| Malformed)
+}
+
+#[cfg(test)]
+mod tests;

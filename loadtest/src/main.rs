@@ -1,0 +1,17 @@
+//! `ringway-loadtest`: arguments to subcommand, nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod cli;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringway-loadtest: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

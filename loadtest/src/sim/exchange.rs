@@ -1,0 +1,226 @@
+//! One request to a simulated provider, from its bytes to the steps that answer it, whatever wire it came by.
+//!
+//! The order: the control endpoint, the credential, the script's decision, the answer, the faults of the answer, the
+//! faults of the wire. A request is decided once. Usually that is when its body has been read; where the script says
+//! something about uploads it is after the first piece of the body, with the model as far as it shows there.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use memchr::memmem;
+
+use super::answer::{self, ApiError, Reply, Request, Setting, field_in_passing};
+use super::control;
+use super::fast::Fast;
+use super::fault::Kind;
+use super::play::Play;
+use super::script::{Connection, Decision, Facts, Script, ScriptError, Scripted};
+use super::stats::{Counters, Seen};
+use super::{reply_faults, wire_faults};
+
+/// What all connections of a simulator share.
+pub(crate) struct Shared {
+    pub seed: u64,
+    pub counters: Counters,
+    pub fast: Option<Fast>,
+    serial: AtomicU64,
+    active: Mutex<Active>,
+}
+
+struct Active {
+    scripted: Scripted,
+    since: Instant,
+}
+
+/// Which connection a request came by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    pub protocol: &'static str,
+    pub connection: u64,
+    pub nth: u64,
+}
+
+impl Shared {
+    pub fn try_new(seed: u64, script: Script, fast: Option<Fast>) -> Result<Self, ScriptError> {
+        Ok(Self {
+            seed,
+            counters: Counters::default(),
+            fast,
+            serial: AtomicU64::new(0),
+            active: Mutex::new(Active { scripted: Scripted::try_new(script, seed)?, since: Instant::now() }),
+        })
+    }
+
+    pub fn set_script(&self, script: Script) -> Result<(), ScriptError> {
+        let scripted = Scripted::try_new(script, self.seed)?;
+        *self.active() = Active { scripted, since: Instant::now() };
+        Ok(())
+    }
+
+    /// The script's word on connections that begin now.
+    pub fn connection(&self) -> Connection {
+        self.active().scripted.script.connection.clone()
+    }
+
+    /// Whether to decide before the body is whole.
+    pub fn decides_early(&self, request: &Request, first_piece: &[u8]) -> bool {
+        const ASKED_BY_MODEL: &[&[u8]] = &[b"fault:early_answer", b"fault:slow_upload"];
+        request.header("x-sim-fault").is_some()
+            || self.active().scripted.speaks_of_uploads()
+            || ASKED_BY_MODEL.iter().any(|asked| memmem::find(first_piece, asked).is_some())
+    }
+
+    pub fn decide(&self, request: &Request, body: &[u8]) -> Result<Decision, ApiError> {
+        let model = model_in_passing(body);
+        let mut active = self.active();
+        let facts = Facts {
+            path: &request.path,
+            model: &model,
+            stream: memmem::find(body, b"\"stream\":true").is_some()
+                || memmem::find(body, b"\"stream\": true").is_some(),
+            key: request.key(),
+            headers: &request.headers,
+            since_script_ms: u64::try_from(active.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        let decision = active
+            .scripted
+            .decide(&facts)
+            .map_err(|unknown| ApiError::invalid(unknown.to_string()).about("x-sim-fault"))?;
+        drop(active);
+        if !model.is_empty() {
+            self.counters.model(&model);
+        }
+        for fault in &decision.faults.0 {
+            self.counters.fault(fault.name);
+        }
+        Ok(decision)
+    }
+
+    /// Notes a request whose head has been read.
+    pub fn remember(&self, request: &Request, origin: Origin) {
+        let seen = Seen {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            protocol: origin.protocol,
+            connection: origin.connection,
+            nth_on_connection: origin.nth,
+            headers: request.headers.clone(),
+            body_bytes: request.body.len(),
+            body: request.body.clone(),
+        };
+        let key = Some(request.key()).filter(|key| !key.is_empty());
+        self.counters.remember(seen, key);
+    }
+
+    /// The steps that answer a request that has been read whole.
+    pub fn play(&self, request: &Request, decision: Result<Decision, ApiError>) -> Play {
+        let (decision, refusal) = match decision {
+            Ok(decision) => (decision, None),
+            Err(error) => (Decision::default(), Some(error)),
+        };
+        let serial = self.serial.fetch_add(1, Relaxed) + 1;
+        let mut active = self.active();
+        let script = &active.scripted.script;
+        let key_is_good = match &script.require_key {
+            None => true,
+            Some(keys) => keys.as_slice().iter().any(|key| key == request.key()),
+        };
+        let mut reply = if let Some(refusal) = refusal {
+            refusal.reply()
+        } else if !key_is_good {
+            ApiError::invalid_key().reply()
+        } else {
+            let setting = Setting {
+                seed: self.seed,
+                serial,
+                created_s: script.created_s.unwrap_or_else(now_s),
+                models: &script.models,
+                omit_nullable: script.omit_nullable,
+                shape: decision.answer,
+            };
+            answer::reply(request, &setting)
+        };
+        reply_faults::apply(&mut reply, &decision.faults, request);
+        usual_headers(&mut reply, self.seed, serial);
+        self.counters.status(reply.status);
+        let style = wire_faults::style(&decision.faults);
+        let mut play = Play::of(&reply, decision.latency, &style, active.scripted.random());
+        drop(active);
+        wire_faults::apply(&mut play, &decision.faults);
+        play
+    }
+
+    /// The steps that answer before the body was read.
+    pub fn play_early(&self, request: &Request, decision: &Decision) -> Option<Play> {
+        decision.faults.find(Kind::EarlyAnswer)?;
+        Some(self.play(request, Ok(decision.clone())))
+    }
+
+    /// The answer to a request for the simulator itself, which is not counted.
+    pub fn control(&self, request: &Request) -> Option<Reply> {
+        control::reply(self, request)
+    }
+
+    fn active(&self) -> MutexGuard<'_, Active> {
+        // A panic while it was held can only have been in a pure function; the script is still whole.
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The bytes per second at which an upload is to be read.
+pub(crate) fn upload_pace(decision: &Decision) -> Option<u64> {
+    let fault = decision.faults.find(Kind::SlowUpload)?;
+    Some(fault.number.max(1))
+}
+
+fn now_s() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}
+
+/// The headers that OpenAI puts on every answer. What an error has said already stays.
+fn usual_headers(reply: &mut Reply, seed: u64, serial: u64) {
+    let remaining = 10_000_u64.saturating_sub(serial % 100);
+    let usual = [
+        ("x-request-id", format!("req_{seed:08x}{serial:016x}")),
+        ("openai-processing-ms", "7".to_owned()),
+        ("openai-version", "2020-10-01".to_owned()),
+        ("x-ratelimit-limit-requests", "10000".to_owned()),
+        ("x-ratelimit-limit-tokens", "2000000".to_owned()),
+        ("x-ratelimit-remaining-requests", remaining.to_string()),
+        ("x-ratelimit-remaining-tokens", "1999000".to_owned()),
+        ("x-ratelimit-reset-requests", "6ms".to_owned()),
+        ("x-ratelimit-reset-tokens", "30ms".to_owned()),
+    ];
+    for (name, value) in usual {
+        if !reply.headers.iter().any(|(have, _)| *have == name) {
+            reply.headers.push((name, value));
+        }
+    }
+}
+
+/// The model of a JSON or multipart body, found without parsing it: the first member or field of that name. Good
+/// enough to choose a rule; what the endpoint answers depends on the parsed body.
+fn model_in_passing(body: &[u8]) -> String {
+    if body.starts_with(b"--") {
+        return field_in_passing(body, "model").unwrap_or("").to_owned();
+    }
+    let found = memmem::find_iter(body, b"\"model\"").find_map(|at| {
+        let rest = body[at + 7..].trim_ascii_start().strip_prefix(b":")?;
+        let text = rest.trim_ascii_start().strip_prefix(b"\"")?;
+        let end = memchr::memchr(b'"', text)?;
+        std::str::from_utf8(&text[..end]).ok()
+    });
+    found.unwrap_or("").to_owned()
+}
+
+/// Splits a request target into path and query; the query is of no interest to any endpoint.
+pub(crate) fn path_of(target: &str) -> String {
+    let target = target.split_once('?').map_or(target, |(path, _)| path);
+    // The absolute form: `http://host/path`.
+    match target.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/".to_owned(), |slash| rest[slash..].to_owned()),
+        None => target.to_owned(),
+    }
+}

@@ -1,0 +1,7 @@
+use super::*;
+
+#[test]
+fn answers_have_the_sizes_that_are_published() {
+    let fast = Fast::new(FastOptions::default());
+    assert_eq!((fast.whole_body.len(), fast.event.len()), (WHOLE_BYTES, EVENT_BYTES));
+}

@@ -1,0 +1,66 @@
+//! The binary as a shell or a Python test uses it.
+
+mod raw;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(args: &[&str]) -> (Running, Value) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ringway-loadtest"))
+        .args(["sim", "--json"])
+        .args(args)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    (Running(child), ready)
+}
+
+#[test]
+fn a_simulator_says_where_it_is_and_can_be_loaded() {
+    let (_running, ready) = start(&["--fast"]);
+    let endpoint = ready["endpoint"].as_str().expect("an endpoint");
+    assert!(ready["control"].as_str().is_some_and(|control| control.ends_with("/sim")));
+    let output = Command::new(env!("CARGO_BIN_EXE_ringway-loadtest"))
+        .args(["open", "--url", endpoint, "--rate", "100", "--seconds", "0.2", "--warmup", "0", "--connections", "2"])
+        .output()
+        .expect("the driver runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+    assert_eq!((&report["requests"], &report["pattern"]), (&20.into(), &"open".into()));
+}
+
+#[test]
+fn a_throwaway_ca_is_written() {
+    let dir = std::env::temp_dir().join(format!("ringway-loadtest-{}", std::process::id()));
+    let (_running, ready) = start(&["--tls-throwaway", dir.to_str().expect("a name"), "--http2"]);
+    assert!(ready["endpoint"].as_str().is_some_and(|endpoint| endpoint.starts_with("https://127.0.0.1:")));
+    for file in ["ca.pem", "cert.pem", "key.pem"] {
+        let text = std::fs::read_to_string(dir.join(file)).expect(file);
+        assert!(text.starts_with("-----BEGIN "), "{file}");
+    }
+    std::fs::remove_dir_all(&dir).expect("removed");
+}
+
+#[test]
+fn faults_are_listed_and_mistakes_are_errors() {
+    let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_ringway-loadtest")).args(args).output().expect("runs");
+    let listed = run(&["sim", "--list-faults"]);
+    let text = raw::show(&listed.stdout);
+    assert!(ringway_loadtest::sim::fault::FAULTS.iter().all(|fault| text.contains(fault.name)));
+    let refused = run(&["closed", "--url", "ftp://x"]);
+    assert!(!refused.status.success() && raw::show(&refused.stderr).contains("http://"));
+}

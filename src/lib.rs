@@ -1,0 +1,35 @@
+//! Ringway, an LLM gateway for Linux.
+//!
+//! # The life of a request
+//!
+//! 1. **Before any request.** [`process`] loads the configuration ([`config`]) into a snapshot, binds the sockets
+//!    ([`control_plane::listeners`]) and starts one [`data_plane::shard`] per core on the runtime behind [`rt`]. Each shard opens its pools
+//!    ([`data_plane::upstream::pool`]): connections are made, by [`data_plane::upstream::connect`] and [`data_plane::tls`], before
+//!    anyone needs them.
+//! 2. **Accept.** The kernel spreads connections over the shards' listeners; a shard that is clearly fuller than the emptiest hands
+//!    the socket over ([`data_plane::shard`]).
+//! 3. **Read.** [`data_plane::downstream::http1`] or [`data_plane::downstream::http2`] parses the head into
+//!    [`data_plane::downstream::head`]; bodies in chunks are decoded by [`data_plane::chunked`]. From here on a request is one buffer.
+//! 4. **The spine.** [`data_plane::exchange`] orders everything that follows, and opens the settlement that will close it.
+//! 5. **Admit.** [`dialects::endpoints`] names the endpoint; [`data_plane::admit`] checks host and key ([`policy`]) and reads the body,
+//!    which [`json::scan`] validates as it arrives. [`dialects::openai_chat::request`] views what matters of it;
+//!    [`data_plane::multipart`] does the same for forms.
+//! 6. **Plan.** [`routing::plan`] orders the deployments of the model's group.
+//! 7. **Attempt.** [`data_plane::attempt`] takes a warm connection from the pool, writes the request with the permitted members patched
+//!    ([`json::patch`]) through [`data_plane::upstream::http1`] or [`data_plane::upstream::http2`], and reads the answer
+//!    ([`data_plane::upstream::answer_head`]) until it belongs to this deployment: a whole JSON answer validated
+//!    ([`dialects::openai_chat::answer`]), or the first content of a stream. Until then the next deployment may be tried.
+//! 8. **Relay.** [`data_plane::relay`] passes the answer on; streams event by event ([`sse::split`],
+//!    [`dialects::openai_chat::pass_through`]), with back-pressure both ways. Answers of our own come from [`data_plane::reply`], in the shape
+//!    of [`dialects::openai_chat::error`].
+//! 9. **Settle.** [`data_plane::settle`] closes the exchange once, however it ended: into [`telemetry::cells`], and as a record into the ring
+//!    that [`telemetry::access_log`] drains.
+//!
+//! Beside all this, on its own thread, [`control_plane`] handles signals, reloads, addresses, certificates and the admin listener.
+//! [`error`] says what each failure means, [`limits`] why each bound is what it is, [`node`] what the threads share. `ARCHITECTURE.md` has the
+//! map and the invariants.
+
+#![deny(unsafe_code)]
+// The fence of clippy.toml is around what shards run. Cold modules are let out where they are named below; tests may block.
+#![cfg_attr(test, allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros))]
+
