@@ -33,3 +33,10 @@
 // The fence of clippy.toml is around what shards run. Cold modules are let out where they are named below; tests may block.
 #![cfg_attr(test, allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros))]
 
+pub mod dialects;
+pub mod error;
+pub mod json;
+pub mod limits;
+pub mod providers;
+pub mod sse;
+pub mod sys;

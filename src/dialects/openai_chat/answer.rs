@@ -1,0 +1,127 @@
+//! Judges a whole answer: `chat.completion`, `text_completion`, a list of embeddings, a moderation.
+//!
+//! The text is validated; `error`, `usage` and the choices are found. A member that appears twice counts as its last occurrence, as
+//! it does for the client.
+//!
+//! OpenAI's schema requires `refusal` in every message and `logprobs` in every choice of a chat completion, as null where there is
+//! none; typed SDKs fail on servers that leave them out. [`Answer::fill_missing`] adds them, for providers whose entry asks for it.
+//! Chunks of a stream need nothing of the kind: there both are optional.
+
+use super::stream::{Choices, error_span};
+use super::usage::Usage;
+use crate::json::patch::{EDITS_MAX, Patch, PatchError};
+use crate::json::scan::{Members, Scan, ScanError, Scanner};
+use crate::json::{Kind, Span, walk};
+
+/// The members to scan an answer for, for whoever scans it as it arrives.
+pub static MEMBERS: Members = Members::last_wins(&["choices", "usage", "error"]);
+const CHOICES: usize = 0;
+const USAGE: usize = 1;
+const ERROR: usize = 2;
+
+/// What an answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// The value of `error`, if SDKs would raise it. Some providers send it with status 200.
+    pub error: Option<Span>,
+    pub usage: Option<Usage>,
+    /// The array of choices. It is looked into when asked: most answers are passed on without.
+    choices_at: Option<Span>,
+}
+
+impl Answer {
+    /// Validates and judges a whole answer.
+    ///
+    /// # Errors
+    /// It is no JSON object.
+    pub fn read(text: &[u8]) -> Result<Answer, ScanError> {
+        Ok(Answer::of_scan(Scanner::new(&MEMBERS).finish(text)?, text))
+    }
+
+    /// Judges a text that has been scanned for [`MEMBERS`].
+    pub fn of_scan(scan: &Scan, text: &[u8]) -> Answer {
+        let choices = scan.member(CHOICES).filter(|choices| choices.kind == Kind::Array);
+        Answer {
+            error: error_span(text, scan.member(ERROR)),
+            usage: scan.member(USAGE).and_then(|usage| Usage::read(text, usage)),
+            choices_at: choices.map(|choices| choices.value),
+        }
+    }
+
+    /// Whether there are choices.
+    pub fn choices(&self, text: &[u8]) -> Choices {
+        let Some(choices) = self.choices_at else { return Choices::Absent };
+        let mut found = Choices::Empty;
+        each_object(text, choices, |_| {
+            found = Choices::Some;
+            None
+        });
+        found
+    }
+
+    /// The last choice's `finish_reason` that is not null, with its quotes.
+    pub fn finish_reason(&self, text: &[u8]) -> Option<Span> {
+        let mut found = None;
+        each_object(text, self.choices_at?, |choice| {
+            Some(walk::each_member(text, choice, |member| {
+                let is_reason = member.name == b"finish_reason" && walk::kind_at(text, member.at) == Kind::String;
+                let reason = is_reason.then(|| walk::value(text, member.at))?;
+                found = Some(reason);
+                Some(reason.end as usize)
+            }))
+        });
+        found
+    }
+
+    /// Notes the edits that give each choice its `logprobs` and each message its `refusal`, both null, where they are missing.
+    ///
+    /// Answers with more choices than fit into a patch (OpenAI permits 128, a patch takes 256) are completed as far as it goes.
+    ///
+    /// # Errors
+    /// Only if `patch` already holds edits that are in the way.
+    pub fn fill_missing(&self, text: &[u8], patch: &mut Patch) -> Result<(), PatchError> {
+        let Some(choices) = self.choices_at else { return Ok(()) };
+        let mut noted = Ok(());
+        let mut choices_left = EDITS_MAX / 2;
+        each_object(text, choices, |choice| {
+            choices_left = choices_left.checked_sub(1)?;
+            let mut logprobs = false;
+            // Where the message is, if it is an object without `refusal`. Of several messages the last one counts.
+            let mut lacking = None;
+            let end = walk::each_member(text, choice, |member| match member.name {
+                b"logprobs" => {
+                    logprobs = true;
+                    None
+                }
+                b"message" => {
+                    let mut refusal = false;
+                    let end = walk::each_member(text, member.at, |part| {
+                        refusal |= part.name == b"refusal";
+                        None
+                    });
+                    let lacks = !refusal && text.get(member.at) == Some(&b'{');
+                    lacking = lacks.then(|| Span::new(member.at, end));
+                    Some(end)
+                }
+                _ => None,
+            });
+            if !logprobs {
+                noted = noted.and(patch.insert(text, Span::new(choice, end), "logprobs", b"null"));
+            }
+            if let Some(message) = lacking {
+                noted = noted.and(patch.insert(text, message, "refusal", b"null"));
+            }
+            Some(end)
+        });
+        noted
+    }
+}
+
+/// Calls `on` with the start of each object among the elements of `array`.
+#[inline]
+fn each_object(text: &[u8], array: Span, mut on: impl FnMut(usize) -> Option<usize>) {
+    walk::each_element(text, array.start as usize, |at| if text.get(at) == Some(&b'{') { on(at) } else { None });
+}
+
+#[cfg(test)]
+mod tests;

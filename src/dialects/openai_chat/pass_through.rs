@@ -1,0 +1,142 @@
+//! A stream that goes to a client of the same dialect: each event as it came, watched on its way.
+//!
+//! Watched for: errors, what is not JSON, the first content, the finish reason, usage, the end marker. Changed: comments are
+//! dropped, and so is the usage chunk of a client that did not ask for it (we did, to account for the answer).
+//!
+//! A stream is complete when its end marker came, or when it ended cleanly after a finish reason (some servers send no marker;
+//! it is added then). Everything else is a broken stream: SDKs notice none of it by themselves.
+//!
+//! Streams of other endpoints than chat and completions (responses, images) have event names and no end marker; they are only cut
+//! into events, and end where they end.
+
+use super::{stream, usage::Usage};
+use crate::{
+    limits::SSE_EVENT_BYTES_MAX,
+    sse::{
+        split::{Event, Splitter},
+        write::{self, DONE},
+    },
+};
+
+/// A stream on its way.
+pub struct PassThrough {
+    splitter: Splitter,
+    /// The events are chunks of a chat or of a completion.
+    chunks: bool,
+    /// The client asked for the usage chunk itself.
+    usage_asked: bool,
+    /// As the last usage that came said.
+    pub usage: Option<Usage>,
+    /// Content, reasoning, a tool call, or an end has been seen: from here on the answer belongs to this upstream.
+    pub has_begun: bool,
+    finished: bool,
+}
+
+/// How a stream stands after a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    More,
+    /// It is complete; what follows is of no interest.
+    Complete,
+    /// The upstream reported an error as an event. It was not written: its text may repeat a credential, and its code need not be
+    /// a string.
+    Error,
+    /// An event is not what the dialect sends; it was not written.
+    Malformed,
+    /// It ended before its end.
+    Truncated,
+}
+
+impl PassThrough {
+    pub fn new(chunks: bool, usage_asked: bool) -> PassThrough {
+        PassThrough {
+            splitter: Splitter::new(SSE_EVENT_BYTES_MAX),
+            chunks,
+            usage_asked,
+            usage: None,
+            has_begun: false,
+            finished: false,
+        }
+    }
+
+    /// Takes the next piece, cut anywhere, and appends what the client gets of it.
+    pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
+        // The feed borrows the splitter; the other fields are changed beside it.
+        let PassThrough { splitter, chunks, usage_asked, usage, has_begun, finished } = self;
+        let mut feed = splitter.feed(piece);
+        loop {
+            match feed.next() {
+                Err(_) => return Verdict::Malformed,
+                Ok(None) => return Verdict::More,
+                Ok(Some(event)) if *chunks => {
+                    let verdict = chunk(&event, *usage_asked, usage, has_begun, finished, out);
+                    if verdict != Verdict::More {
+                        return verdict;
+                    }
+                }
+                Ok(Some(event)) => {
+                    *has_begun = true;
+                    append(&event, out);
+                }
+            }
+        }
+    }
+
+    /// The upstream ended its stream cleanly.
+    pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
+        if !self.chunks {
+            return if self.splitter.residue().is_empty() { Verdict::Complete } else { Verdict::Truncated };
+        }
+        let marked = self.splitter.unfinished_event().is_some_and(|event| event.data.starts_with(b"[DONE]"));
+        if self.finished && (marked || self.splitter.residue().is_empty()) {
+            out.extend_from_slice(DONE);
+            return Verdict::Complete;
+        }
+        Verdict::Truncated
+    }
+}
+
+fn chunk(
+    event: &Event<'_>,
+    usage_asked: bool,
+    usage: &mut Option<Usage>,
+    has_begun: &mut bool,
+    finished: &mut bool,
+    out: &mut Vec<u8>,
+) -> Verdict {
+    let Ok(facts) = stream::classify(event.data) else { return Verdict::Malformed };
+    if facts.is_done {
+        // An end marker without a finish reason: the answer was cut upstream of the provider's own front.
+        if !*finished {
+            return Verdict::Truncated;
+        }
+        append(event, out);
+        return Verdict::Complete;
+    }
+    if facts.error.is_some() {
+        return Verdict::Error;
+    }
+    *usage = facts.usage.or(*usage);
+    *finished |= facts.finish_reason.is_some();
+    *has_begun |= facts.has_content || facts.finish_reason.is_some();
+    if usage_asked || !facts.is_usage_only() {
+        append(event, out);
+    }
+    Verdict::More
+}
+
+/// As it came, where it came with the line ends that every decoder reads alike. Official SDKs cut at LF LF, CR CR or CRLF CRLF,
+/// which a blank line cut between CR and LF does not show; such events are written anew.
+fn append(event: &Event<'_>, out: &mut Vec<u8>) {
+    if event.raw.ends_with(b"\n\n") && memchr::memchr(b'\r', event.raw).is_none() {
+        return event.append_to(out);
+    }
+    match std::str::from_utf8(event.name) {
+        Ok(name) if !name.is_empty() => write::event(out, name, event.data),
+        _ => write::data(out, event.data),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Judges one event of an OpenAI stream, for the relay that passes it on unchanged.
+//!
+//! A chunk has content if it carries anything that a reader of the answer waits for: text, reasoning, a refusal, a tool call, audio.
+//! The time to the first token is the time to the first such chunk; the role chunk that comes first in most streams says nothing.
+//!
+//! The payload is validated like any other text, because what is passed on as JSON should be JSON. Where a member appears twice
+//! the last counts, as it does for the client. Members that are not named here are not looked at.
+//!
+//! `[DONE]` is recognised by how the payload begins: official SDKs end their loop at that.
+
+use super::usage::Usage;
+use crate::json::scan::{Member, Members, ScanError, Scanner};
+use crate::json::{Kind, Span, value, walk};
+
+static MEMBERS: Members = Members::last_wins(&["choices", "usage", "error", "x_groq"]);
+const CHOICES: usize = 0;
+const USAGE: usize = 1;
+const ERROR: usize = 2;
+const X_GROQ: usize = 3;
+
+/// What one event says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChunkFacts {
+    /// It is the end marker. Nothing else is set then.
+    pub is_done: bool,
+    /// The value of `error`, if SDKs would raise it: null, false, 0, "" and empty containers are no error.
+    pub error: Option<Span>,
+    pub choices: Choices,
+    /// Some choice carries content, see the header.
+    pub has_content: bool,
+    /// The last `finish_reason` that is not null, with its quotes.
+    pub finish_reason: Option<Span>,
+    pub usage: Option<Usage>,
+}
+
+/// Whether there are choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choices {
+    /// Absent, or no array.
+    #[default]
+    Absent,
+    /// An empty array, as in the usage chunk and in Azure's first chunk.
+    Empty,
+    Some,
+}
+
+impl ChunkFacts {
+    /// Is it the chunk that `stream_options.include_usage` asks for? A client that did not ask does not expect it.
+    pub fn is_usage_only(&self) -> bool {
+        self.usage.is_some() && self.choices == Choices::Empty && self.error.is_none()
+    }
+}
+
+/// Judges the payload of one event.
+///
+/// # Errors
+/// The payload is neither the end marker nor a JSON object.
+pub fn classify(payload: &[u8]) -> Result<ChunkFacts, ScanError> {
+    if payload.starts_with(b"[DONE]") {
+        return Ok(ChunkFacts { is_done: true, ..ChunkFacts::default() });
+    }
+    let mut scanner = Scanner::new(&MEMBERS);
+    let scan = scanner.finish(payload)?;
+    let mut facts = ChunkFacts { error: error_span(payload, scan.member(ERROR)), ..ChunkFacts::default() };
+    if let Some(choices) = scan.member(CHOICES).filter(|choices| choices.kind == Kind::Array) {
+        facts.choices = Choices::Empty;
+        walk::each_element(payload, choices.value.start as usize, |choice| {
+            facts.choices = Choices::Some;
+            Some(facts.read_choice(payload, choice))
+        });
+    }
+    facts.usage = scan.member(USAGE).and_then(|usage| Usage::read(payload, usage)).or_else(|| {
+        // Groq's last chunk has the counts in an object of its own.
+        let inner = walk::member(payload, scan.member(X_GROQ)?.value, "usage")?;
+        Usage::read(payload, inner)
+    });
+    Ok(facts)
+}
+
+/// The value of an `error` member that SDKs would raise.
+pub(super) fn error_span(text: &[u8], error: Option<Member>) -> Option<Span> {
+    error.map(|error| error.value).filter(|error| value::is_truthy(error.of(text)))
+}
+
+impl ChunkFacts {
+    /// Reads one choice and answers where it ends.
+    fn read_choice(&mut self, payload: &[u8], choice: usize) -> usize {
+        walk::each_member(payload, choice, |member| match member.name {
+            b"delta" => Some(walk::each_member(payload, member.at, |part| {
+                if !carries_content(part.name) {
+                    return None;
+                }
+                self.judge_content(payload, part.at)
+            })),
+            // Legacy completions have no delta.
+            b"text" => self.judge_content(payload, member.at),
+            b"finish_reason" if payload.get(member.at) == Some(&b'"') => {
+                let reason = walk::value(payload, member.at);
+                self.finish_reason = Some(reason);
+                Some(reason.end as usize)
+            }
+            _ => None,
+        })
+    }
+
+    fn judge_content(&mut self, payload: &[u8], at: usize) -> Option<usize> {
+        let value = walk::value(payload, at);
+        self.has_content |= value::is_truthy(value.of(payload));
+        Some(value.end as usize)
+    }
+}
+
+/// Does this member of a delta hold something that a reader waits for? Some providers stream `content` as a list of parts.
+fn carries_content(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"content"
+            | b"reasoning_content"
+            | b"reasoning"
+            | b"reasoning_details"
+            | b"refusal"
+            | b"tool_calls"
+            | b"function_call"
+            | b"audio"
+            | b"images"
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! Who speaks the dialects: one entry per provider, one registry.
+//!
+//! Neither the router nor the data plane compares provider names; where providers differ, the difference is a field here.
+
+pub mod registry;
+
+/// Who we say we are to providers.
+pub const USER_AGENT: &str = concat!("ringway/", env!("CARGO_PKG_VERSION"));
+
+/// A protocol that an upstream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenAI's HTTP API: chat completions and its siblings.
+    OpenAi,
+}
+
+/// How a credential is shown to the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer <credential>`
+    Bearer,
+    /// None is needed (self-hosted servers); one that is configured is sent like `Bearer`.
+    None,
+}
+
+/// One provider, as the registry lists it.
+#[derive(Debug)]
+pub struct Provider {
+    /// Name in configuration, logs and metrics, for example `openai`.
+    pub id: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// Base URL including the version segment, without a slash at the end; empty where the operator has to give it.
+    pub base_url: &'static str,
+    /// Environment variable that usually holds the credential; empty where there is none.
+    pub credential_env: &'static str,
+    pub auth: Auth,
+    pub dialect: Dialect,
+    pub quirks: Quirks,
+    /// Some current model ids, listed by `GET /v1/models` when the provider is used without a configuration file.
+    pub models: &'static [&'static str],
+}
+
+/// Where an OpenAI-compatible provider differs from OpenAI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// The provider understands `stream_options.include_usage`. Where it does not, we do not ask for usage.
+    pub stream_usage: bool,
+    /// Whole answers may lack `message.refusal` and `choices[].logprobs`, which OpenAI's schema requires; fill them with null.
+    pub fill_nullable: bool,
+}

@@ -1,0 +1,230 @@
+//! The only file with unsafe code: calls into the C library and into monoio that no safe crate offers, and into functions of ours
+//! that are compiled for one kind of processor.
+//!
+//! Each block names the guarantee that it relies on and who upholds it.
+// Names the types that it converts.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+#![allow(unsafe_code)]
+
+use crate::json::scan::{ScanError, Scanner};
+use monoio::{
+    io::{OwnedReadHalf, OwnedWriteHalf},
+    net::{TcpStream, UnixStream},
+};
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// Lets a scanner take what there is of a text, with the widest instructions that this processor has.
+#[inline]
+pub fn scan_widest(scanner: &mut Scanner, text: &[u8]) -> Result<(), ScanError> {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: `run_avx2` is safe but for the features that it is compiled for, and the processor has just said that it has them.
+        return unsafe { scanner.run_avx2(text) };
+    }
+    scanner.run_portable(text)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")
+}
+
+/// The bytes as a vector.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn load_avx2(bytes: &[u8; 32]) -> std::arch::x86_64::__m256i {
+    // SAFETY: all 32 bytes of a vector are behind the reference, and this load asks for no alignment.
+    unsafe { std::arch::x86_64::_mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// Bit n is set if byte n is `"` or `\`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub fn quotes_and_backslashes(block: &[u8; 16]) -> u32 {
+    use std::arch::x86_64::*;
+    // SAFETY: every x86-64 processor has SSE2; all 16 bytes of a vector are behind the reference, and this load asks for no
+    // alignment.
+    unsafe {
+        let bytes = _mm_loadu_si128(block.as_ptr().cast());
+        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+        _mm_movemask_epi8(_mm_or_si128(quotes, backslashes)) as u32
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub fn quotes_and_backslashes(block: &[u8; 16]) -> u32 {
+    block.iter().rev().fold(0, |bits, byte| bits << 1 | u32::from(matches!(byte, b'"' | b'\\')))
+}
+
+/// What the scanner sees in a block with AVX2, for the tests to compare; `None` where there is none.
+#[cfg(all(test, target_arch = "x86_64"))]
+pub fn look_avx2(half: &[u8; 64], text: &[u8]) -> Option<(u64, usize)> {
+    use crate::json::stops::avx2;
+    // SAFETY: as in `scan_widest`.
+    has_avx2().then(|| unsafe { (avx2::stops(half), avx2::plain_end(text, 0)) })
+}
+
+/// Switches transparent huge pages off for this process, where the system gives them without being asked. Few and small objects
+/// spread over pages of 2 MiB make an idle process 12 MiB larger; no difference in time per request could be measured.
+pub fn refuse_huge_pages() {
+    // SAFETY: this option takes numbers only, and changes nothing but how future page faults are served.
+    let _ = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+}
+
+/// Gives up monoio's hold of a connection, so that another shard can take it.
+pub fn std_tcp(stream: TcpStream) -> std::net::TcpStream {
+    // SAFETY: `into_raw_fd` hands over the only owner of an open descriptor.
+    unsafe { std::net::TcpStream::from_raw_fd(stream.into_raw_fd()) }
+}
+
+/// As `std_tcp`, for unix sockets.
+pub fn std_unix(stream: UnixStream) -> std::os::unix::net::UnixStream {
+    // SAFETY: `into_raw_fd` hands over the only owner of an open descriptor.
+    unsafe { std::os::unix::net::UnixStream::from_raw_fd(stream.into_raw_fd()) }
+}
+
+/// A receiving half, by kind of socket.
+pub enum Half<'a> {
+    Tcp(&'a OwnedReadHalf<TcpStream>),
+    Unix(&'a OwnedReadHalf<UnixStream>),
+}
+
+/// Waits until a socket can be read, for good (`relaxed = false`).
+pub async fn readable(half: Half<'_>) -> io::Result<()> {
+    match half {
+        // SAFETY: `readable` takes `&self` and only clones the descriptor's handle when it is first polled; the writing half's
+        // operations do the same. Both halves live on this thread, and neither holds a reference into the stream between
+        // two polls in a way that the other could invalidate: the stream is never moved or replaced while they exist.
+        Half::Tcp(half) => unsafe { (*half.0.get()).readable(false) }.await,
+        // SAFETY: as above.
+        Half::Unix(half) => unsafe { (*half.0.get()).readable(false) }.await,
+    }
+}
+
+/// Sets SO_LINGER to zero: closing then sends RST.
+pub fn reset_on_close(half: &OwnedWriteHalf<TcpStream>) {
+    // SAFETY: the cell is only read for the descriptor's number, on the thread that owns the stream.
+    let descriptor = unsafe { (*half.0.get()).as_raw_fd() };
+    // SAFETY: the descriptor stays open while `half` is borrowed, which outlives this function's use of it.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    // Failing to set it leaves an ordinary close, which a reader of a length or of chunks notices as well.
+    let _ = socket2::SockRef::from(&descriptor).set_linger(Some(Duration::ZERO));
+}
+
+/// Sends the end of the stream and leaves the receiving direction open.
+pub fn end_sending_tcp(half: &OwnedWriteHalf<TcpStream>) {
+    // SAFETY: the cell is only read for the descriptor's number, on the thread that owns the stream.
+    end_sending(unsafe { (*half.0.get()).as_raw_fd() });
+}
+
+/// As `end_sending_tcp`, for unix sockets.
+pub fn end_sending_unix(half: &OwnedWriteHalf<UnixStream>) {
+    // SAFETY: as above.
+    end_sending(unsafe { (*half.0.get()).as_raw_fd() });
+}
+
+fn end_sending(descriptor: std::os::fd::RawFd) {
+    // SAFETY: both callers hold the half that owns the descriptor for the whole call.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    // It fails when the peer has gone, who then needs no end.
+    let _ = socket2::SockRef::from(&descriptor).shutdown(std::net::Shutdown::Write);
+}
+
+/// Sends what the socket's buffer has room for, without waiting and without SIGPIPE.
+pub fn send_now_tcp(half: &OwnedWriteHalf<TcpStream>, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: the cell is only read for the descriptor's number, on the thread that owns the stream.
+    send_now(unsafe { (*half.0.get()).as_raw_fd() }, bytes)
+}
+
+/// As `send_now_tcp`, for unix sockets.
+pub fn send_now_unix(half: &OwnedWriteHalf<UnixStream>, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: as above.
+    send_now(unsafe { (*half.0.get()).as_raw_fd() }, bytes)
+}
+
+fn send_now(descriptor: std::os::fd::RawFd, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: both callers hold the half that owns the descriptor for the whole call.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    socket2::SockRef::from(&descriptor).send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+}
+
+/// Limit on open descriptors of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DescriptorLimit {
+    /// What the kernel enforces now.
+    pub soft: u64,
+    /// What the process may raise it to.
+    pub hard: u64,
+}
+
+/// The limit on open descriptors.
+pub fn descriptor_limit() -> io::Result<DescriptorLimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid, writable rlimit for the duration of the call, and the call writes nothing else.
+    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } {
+        0 => Ok(DescriptorLimit { soft: limit.rlim_cur, hard: limit.rlim_max }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Raises the limit on open descriptors as far as the process may, and returns what holds afterwards.
+///
+/// The usual soft limit of 1,024 exists for programs that use select(2); a gateway reaches it with its first crowd.
+pub fn raise_descriptor_limit() -> io::Result<DescriptorLimit> {
+    let before = descriptor_limit()?;
+    if before.soft < before.hard {
+        let wanted = libc::rlimit { rlim_cur: before.hard, rlim_max: before.hard };
+        // SAFETY: `wanted` is a valid rlimit that the call only reads.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &wanted) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    descriptor_limit()
+}
+
+/// Takes over the sockets that a service manager passed, with their names. They are close-on-exec.
+///
+/// Empty when none were passed to this process. Each descriptor has one owner, so only the first call gets them; every
+/// later one finds none.
+pub fn take_passed_sockets() -> io::Result<Vec<(OwnedFd, String)>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::SeqCst) {
+        return Ok(Vec::new());
+    }
+    let passed = sd_notify::listen_fds_with_names()?;
+    // SAFETY: LISTEN_PID named this process, so by sd_listen_fds(3) these descriptors are open (setting close-on-exec on
+    // them just succeeded) and are ours; nothing else of this program touches numbers it did not open, and `TAKEN`
+    // keeps this function from making a second owner.
+    Ok(passed.map(|(fd, name)| (unsafe { OwnedFd::from_raw_fd(fd) }, name)).collect())
+}
+
+/// Gives free memory of the calling thread's heap back to the kernel. The allocator does so by itself only while it is being used,
+/// so what a burst left would stay with an idle process.
+pub fn release_free_memory() {
+    // SAFETY: mi_collect takes a flag and works on the allocator's own state. Where another allocator serves the program (tests),
+    // that state is empty.
+    unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
+/// The CPU for a shard: the n-th of those that this process may use, so that a cpuset or `taskset` is respected. `None` when
+/// there are fewer: such a shard is not pinned.
+pub fn cpu_for_shard(index: usize) -> Option<usize> {
+    // SAFETY: all-zero is a valid, empty cpu_set_t.
+    let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `allowed` is valid and writable, and the size passed is its size; 0 means the calling thread.
+    if unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut allowed) } != 0 {
+        return None;
+    }
+    // SAFETY: CPU_ISSET reads one bit of a set that is large enough for CPU_SETSIZE of them.
+    (0..libc::CPU_SETSIZE as usize).filter(|cpu| unsafe { libc::CPU_ISSET(*cpu, &allowed) }).nth(index)
+}
+
+#[cfg(test)]
+mod tests;
