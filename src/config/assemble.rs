@@ -1,0 +1,246 @@
+//! From a checked configuration to the snapshot that exchanges run under.
+//!
+//! Everything that an exchange would otherwise compute is computed here: header lines, lookups, TLS configurations. An
+//! endpoint that has not changed is taken from the previous snapshot, so a reload keeps its addresses, its TLS sessions and
+//! the connections that the shards hold to it. System roots are read only when a new TLS endpoint needs them.
+
+use super::{
+    checked::{Account, Checked, CheckedDeployment},
+    diagnostic::Report,
+    load::read_bounded,
+    snapshot::{ClientKey, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Secret, Snapshot},
+    tree::join,
+};
+use crate::{limits::CA_FILE_BYTES_MAX, policy::keys, providers::USER_AGENT};
+use arc_swap::ArcSwap;
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+/// Builds the snapshot; `None` after an error in `report`.
+pub fn snapshot(
+    checked: Checked,
+    generation: u64,
+    previous: Option<&Snapshot>,
+    report: &mut Report<'_>,
+) -> Option<Snapshot> {
+    let endpoints = Endpoints::build(&checked, previous, report)?;
+    let mut keys = HashMap::with_capacity(checked.keys.len());
+    for (index, key) in checked.keys.into_iter().enumerate() {
+        let client_key = ClientKey { index: index as u32, name: key.name.into(), expires_at_s: key.expires_at_s };
+        keys.insert(key.hash, Arc::new(client_key));
+    }
+    let deployments = checked.deployments.iter().enumerate().map(|(index, deployment)| {
+        let account = &checked.accounts[deployment.account];
+        let endpoint = endpoints.by_account[&deployment.account];
+        Arc::new(self::deployment(index as u32, deployment, account, endpoint))
+    });
+    let deployments: Vec<_> = deployments.collect();
+    let mut groups = HashMap::new();
+    let mut prefixes = Vec::new();
+    for (index, group) in checked.groups.into_iter().enumerate() {
+        let name: Box<str> = group.name.into();
+        let model_group = Arc::new(ModelGroup {
+            index: index as u32,
+            name: name.clone(),
+            owned_by: group.owned_by.into(),
+            listed: group.listed.into_iter().map(Box::from).collect(),
+            deployments: group.deployments,
+            attempts_max: group.attempts_max,
+            deadlines: group.deadlines,
+            retry_on_timeout: group.retry_on_timeout,
+        });
+        match group.prefix {
+            Some(prefix) => prefixes.push((prefix.into(), model_group)),
+            None => drop(groups.insert(name, model_group)),
+        }
+    }
+    prefixes.sort_by_key(|(prefix, _): &(Box<str>, _)| std::cmp::Reverse(prefix.len()));
+    Some(Snapshot {
+        generation,
+        server: checked.server,
+        keys,
+        open_access: checked.open_access,
+        groups,
+        prefixes,
+        deployments,
+        endpoints: endpoints.all,
+    })
+}
+
+fn deployment(index: u32, checked: &CheckedDeployment, account: &Account, endpoint: u32) -> Deployment {
+    let mut lines = format!("host: {}\r\n", account.base.host_header()).into_bytes();
+    for (name, value) in &account.headers {
+        lines.extend_from_slice(name.as_bytes());
+        lines.extend_from_slice(b": ");
+        lines.extend_from_slice(value.expose());
+        lines.extend_from_slice(b"\r\n");
+    }
+    // We look into answers, so none may come compressed.
+    lines.extend_from_slice(format!("user-agent: {USER_AGENT}\r\naccept-encoding: identity\r\n").as_bytes());
+    Deployment {
+        index,
+        name: checked.name.as_str().into(),
+        provider: account.provider,
+        quirks: account.quirks,
+        endpoint,
+        base_path: account.base.path.clone(),
+        upstream_model: checked.model.as_deref().map(Box::from),
+        headers: account.headers.clone(),
+        http1_lines: Secret::new(lines),
+    }
+}
+
+/// The distinct endpoints of all accounts that deployments use.
+struct Endpoints {
+    all: Vec<Arc<Endpoint>>,
+    by_account: HashMap<usize, u32>,
+}
+
+impl Endpoints {
+    fn build(checked: &Checked, previous: Option<&Snapshot>, report: &mut Report<'_>) -> Option<Endpoints> {
+        let mut system_roots = None;
+        let mut endpoints = Endpoints { all: Vec::new(), by_account: HashMap::new() };
+        // Which account an endpoint was made for, to name both when two disagree.
+        let mut made_for: Vec<&Account> = Vec::new();
+        for deployment in &checked.deployments {
+            if endpoints.by_account.contains_key(&deployment.account) {
+                continue;
+            }
+            let account = &checked.accounts[deployment.account];
+            let Some(authorities) = Authorities::read(account, report) else { continue };
+            let key = endpoint_key(account, authorities.digest);
+            let position = match endpoints.all.iter().position(|endpoint| endpoint.key == key) {
+                Some(position) => {
+                    if endpoints.all[position].pool != account.pool {
+                        let message = format!("the pool differs from that of {}", made_for[position].path);
+                        let help =
+                            "both use the same connections (same host, port and trust), so they need the same pool";
+                        report.error_help(&join(&account.path, "pool"), message, help);
+                    }
+                    position
+                }
+                None => {
+                    let unchanged = |endpoint: &&Arc<Endpoint>| endpoint.key == key && endpoint.pool == account.pool;
+                    let endpoint = match previous.and_then(|previous| previous.endpoints.iter().find(unchanged)) {
+                        Some(endpoint) => endpoint.clone(),
+                        None => match endpoint(account, key, &authorities, &mut system_roots, report) {
+                            Some(endpoint) => Arc::new(endpoint),
+                            None => continue,
+                        },
+                    };
+                    endpoints.all.push(endpoint);
+                    made_for.push(account);
+                    endpoints.all.len() - 1
+                }
+            };
+            endpoints.by_account.insert(deployment.account, position as u32);
+        }
+        report.errors.is_empty().then_some(endpoints)
+    }
+}
+
+fn endpoint_key(account: &Account, ca_digest: [u8; 32]) -> EndpointKey {
+    EndpointKey {
+        host: account.base.host.clone(),
+        port: account.base.port,
+        tls: account.base.tls,
+        http: account.http,
+        ca_file: account.ca_file.as_deref().filter(|_| account.base.tls).map(Box::from),
+        ca_digest,
+    }
+}
+
+fn endpoint(
+    account: &Account,
+    key: EndpointKey,
+    authorities: &Authorities,
+    system_roots: &mut Option<RootCertStore>,
+    report: &mut Report<'_>,
+) -> Option<Endpoint> {
+    let tls = match key.tls {
+        true => Some(tls(account, key.http, authorities, system_roots, report)?),
+        false => None,
+    };
+    let server_name = match ServerName::try_from(key.host.to_string()) {
+        Ok(name) => Some(name).filter(|_| key.tls),
+        Err(_) => {
+            report.error(&join(&account.path, "base_url"), "not a host name");
+            return None;
+        }
+    };
+    let addresses = ArcSwap::from_pointee(account.base.literal().into_iter().collect());
+    Some(Endpoint { key, tls, server_name, pool: account.pool, addresses })
+}
+
+fn tls(
+    account: &Account,
+    http: HttpVersions,
+    authorities: &Authorities,
+    system_roots: &mut Option<RootCertStore>,
+    report: &mut Report<'_>,
+) -> Option<Arc<ClientConfig>> {
+    let mut roots = system_roots.get_or_insert_with(self::system_roots).clone();
+    for certificate in &authorities.certificates {
+        if roots.add(certificate.clone()).is_err() {
+            report.error(&join(&account.path, "ca_file"), "a certificate in the file cannot be used as an authority");
+            return None;
+        }
+    }
+    if roots.is_empty() {
+        let help = "install the system's authorities (Debian: apt install ca-certificates), or set ca_file";
+        report.error_help(&account.path, "no certificate authority is known, so no TLS peer could be trusted", help);
+        return None;
+    }
+    let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the ring provider has suites for TLS 1.2 and 1.3");
+    // Sessions are resumed by default; early data stays off, because a replayed prompt costs money.
+    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = match http {
+        HttpVersions::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        HttpVersions::Http1 => vec![b"http/1.1".to_vec()],
+        HttpVersions::Http2 => vec![b"h2".to_vec()],
+    };
+    Some(Arc::new(config))
+}
+
+/// The certificate authorities of this machine. Some distributions ship a few that webpki cannot read; those are left out.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// What an account's `ca_file` holds.
+struct Authorities {
+    certificates: Vec<CertificateDer<'static>>,
+    digest: [u8; 32],
+}
+
+impl Authorities {
+    /// Reads the file, if one is named and TLS is used; `None` after an error.
+    fn read(account: &Account, report: &mut Report<'_>) -> Option<Authorities> {
+        let Some(file) = account.ca_file.as_deref().filter(|_| account.base.tls) else {
+            return Some(Authorities { certificates: Vec::new(), digest: [0; 32] });
+        };
+        let path = join(&account.path, "ca_file");
+        let pem = match read_bounded(Path::new(file), CA_FILE_BYTES_MAX) {
+            Ok(pem) => pem,
+            Err(cause) => {
+                report.error(&path, format!("the file cannot be used: {cause}"));
+                return None;
+            }
+        };
+        match CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>() {
+            Ok(certificates) if !certificates.is_empty() => {
+                Some(Authorities { certificates, digest: keys::hash(pem.as_bytes()) })
+            }
+            _ => {
+                let help = "PEM: -----BEGIN CERTIFICATE----- and so on";
+                report.error_help(&path, "the file holds no certificate, or a broken one", help);
+                None
+            }
+        }
+    }
+}

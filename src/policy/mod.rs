@@ -1,0 +1,5 @@
+//! May this happen? Pure: a snapshot and facts in, a decision out.
+
+pub mod cors;
+pub mod host;
+pub mod keys;

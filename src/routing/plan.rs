@@ -1,0 +1,79 @@
+//! The ordered attempts of one exchange.
+//!
+//! First version: the group's own order, without the deployments that are parked. Capability filters, breakers, load and price
+//! join here as further stages over the same candidates; the data plane only walks the result.
+
+use crate::{
+    config::snapshot::{ModelGroup, Snapshot},
+    error::{Failure, Upstream},
+    limits::ATTEMPTS_MAX,
+};
+
+/// Deployments to try, in order. At least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    candidates: [u32; ATTEMPTS_MAX],
+    length: usize,
+}
+
+/// What a request asks of its candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// Only deployments of one upstream model may answer: vectors of different models do not compare.
+    pub same_model_only: bool,
+}
+
+impl Plan {
+    pub fn candidates(&self) -> &[u32] {
+        &self.candidates[..self.length]
+    }
+}
+
+/// Orders the candidates of `group`. `parked(deployment)` says how long, in milliseconds from now, and why a deployment may not be
+/// tried.
+///
+/// # Errors
+/// When every candidate is parked: the failure for the client, with the smallest wait that helps.
+pub fn plan(
+    snapshot: &Snapshot,
+    group: &ModelGroup,
+    facts: Facts,
+    parked: impl Fn(u32) -> Option<(u64, Upstream)>,
+) -> Result<Plan, Failure> {
+    let attempts_max = (group.attempts_max as usize).clamp(1, ATTEMPTS_MAX);
+    let mut plan = Plan { candidates: [0; ATTEMPTS_MAX], length: 0 };
+    let mut soonest: Option<(u64, Upstream)> = None;
+    let model = |index: u32| snapshot.deployments.get(index as usize).map(|deployment| &deployment.upstream_model);
+    let first_model = group.deployments.first().copied().and_then(model);
+    for &index in &group.deployments {
+        if facts.same_model_only && model(index) != first_model {
+            continue;
+        }
+        match parked(index) {
+            Some((wait_ms, why)) => {
+                if soonest.as_ref().is_none_or(|(soonest_ms, _)| wait_ms < *soonest_ms) {
+                    soonest = Some((wait_ms, why));
+                }
+            }
+            None if plan.length < attempts_max => {
+                plan.candidates[plan.length] = index;
+                plan.length += 1;
+            }
+            None => break,
+        }
+    }
+    if plan.length > 0 {
+        return Ok(plan);
+    }
+    Err(match soonest {
+        Some((wait_ms, Upstream::RateLimited { .. })) => {
+            Upstream::RateLimited { retry_after_ms: Some(wait_ms.max(1)) }.into()
+        }
+        Some((_, why @ Upstream::Credential { .. })) => why.into(),
+        Some((wait_ms, _)) => Failure::NoDeployment { retry_after_ms: Some(wait_ms.max(1)) },
+        None => Failure::NoDeployment { retry_after_ms: None },
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+use super::*;
+use crate::config::{checked, load};
+
+/// Two providers; group `chat` has three deployments, `embed` two of one model and one of another.
+const CONFIG: &str = r#"
+[providers.a]
+kind = "openai-compatible"
+base_url = "http://127.0.0.1:1/v1"
+[providers.b]
+kind = "openai-compatible"
+base_url = "http://127.0.0.1:2/v1"
+[server]
+open_access = true
+[[models]]
+name = "chat"
+deployments = ["a/one", "b/two", "a/three"]
+attempts_max = 2
+[[models]]
+name = "embed"
+deployments = ["a/vector", "b/other", "b/vector"]
+attempts_max = 3
+"#;
+
+struct NoLookup;
+
+impl crate::config::interpolate::Lookup for NoLookup {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn file(&self, _: &std::path::Path) -> Result<String, String> {
+        Err("no files".into())
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let file = load::SourceFile { name: "test".into(), text: CONFIG.into() };
+    let loaded = load::parse(&[file], &NoLookup).expect("a good file");
+    checked::build(&loaded, 1, None).expect("a good configuration").0
+}
+
+/// The plan's deployments by name, or the failure's code and wait.
+fn check(
+    group: &str,
+    same_model_only: bool,
+    parked: &[(&str, u64, Upstream)],
+    expected: Result<&[&str], (&str, Option<u64>)>,
+) {
+    let snapshot = snapshot();
+    let named = |index: u32| &*snapshot.deployments[index as usize].name;
+    let planned = plan(&snapshot, &snapshot.groups[group], Facts { same_model_only }, |index| {
+        parked.iter().find(|(name, ..)| *name == named(index)).map(|(_, wait_ms, why)| (*wait_ms, why.clone()))
+    });
+    match (planned, expected) {
+        (Ok(planned), Ok(expected)) => {
+            assert_eq!(planned.candidates().iter().map(|index| named(*index)).collect::<Vec<_>>(), expected);
+        }
+        (Err(failure), Err(expected)) => assert_eq!((failure.code(), failure.retry_after_ms()), expected),
+        (planned, _) => panic!("{planned:?}"),
+    }
+}
+
+const LIMITED: Upstream = Upstream::RateLimited { retry_after_ms: None };
+
+#[test]
+fn order_is_the_groups_and_attempts_are_bounded() {
+    check("chat", false, &[], Ok(&["a/one", "b/two"]));
+}
+
+#[test]
+fn parked_deployments_are_passed_over() {
+    check("chat", false, &[("a/one", 10, LIMITED)], Ok(&["b/two", "a/three"]));
+}
+
+#[test]
+fn vectors_stay_with_one_model() {
+    check("embed", true, &[], Ok(&["a/vector", "b/vector"]));
+}
+
+#[test]
+fn all_parked_says_the_smallest_wait() {
+    let parked = [("a/one", 3_000, LIMITED), ("b/two", 1_000, LIMITED), ("a/three", 2_000, LIMITED)];
+    check("chat", false, &parked, Err(("rate_limit_exceeded", Some(1_000))));
+    let refused = Upstream::Credential { status: 401 };
+    let parked = [("a/one", 10, refused), ("b/two", 1_000, LIMITED), ("a/three", 2_000, LIMITED)];
+    check("chat", false, &parked, Err(("upstream_credential", None)));
+}

@@ -1,0 +1,191 @@
+use super::*;
+use crate::{
+    dialects::endpoints::ApiEndpoint,
+    telemetry::{
+        access_log::{AccessLog, AccessRecord, RequestId, ring},
+        fixtures,
+    },
+};
+use std::{collections::VecDeque, fs, sync::Mutex};
+
+fn record(number: u128, generation: u64) -> AccessRecord {
+    AccessRecord {
+        at_us: 0,
+        request_id: RequestId(number),
+        endpoint: ApiEndpoint::None,
+        status: 200,
+        code: "",
+        shard: 0,
+        streamed: false,
+        client_gone: false,
+        attempts: 1,
+        generation,
+        key: u32::MAX,
+        group: 0,
+        deployment: u32::MAX,
+        total_us: 0,
+        overhead_us: 0,
+        ttft_us: 0,
+        request_bytes: 0,
+        answer_bytes: 0,
+        input_tokens: 0,
+        cached_input_tokens: 0,
+        output_tokens: 0,
+        reasoning_tokens: 0,
+    }
+}
+
+fn node() -> Arc<Node> {
+    let mut snapshot = fixtures::empty(1);
+    fixtures::add_group(&mut snapshot, "first");
+    Arc::new(Node::new(Arc::new(snapshot), 1))
+}
+
+/// The request ids and models of all lines of a file, in their order.
+fn read(path: &Path) -> Vec<(u128, Option<String>)> {
+    let text = fs::read_to_string(path).expect("the log file");
+    text.lines()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let id = line["request_id"].as_str().and_then(|id| id.strip_prefix("req_")).expect("an id");
+            (u128::from_str_radix(id, 16).expect("hexadecimal"), line["model"].as_str().map(str::to_owned))
+        })
+        .collect()
+}
+
+#[test]
+fn stop_writes_what_waits_in_every_ring() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("access.log");
+    let node = node();
+    let writer = LogWriter::start(Arc::clone(&node), Destination::File(path.clone())).expect("writer");
+    let (mut one, reader_one) = ring(64);
+    let (mut other, reader_other) = ring(64);
+    writer.commands().attach(reader_one);
+    writer.commands().attach(reader_other);
+    for number in 0..50 {
+        assert!(!one.push(record(number, 1)));
+        assert!(!other.push(record(1_000 + number, 1)));
+    }
+    assert!(writer.stop(Duration::from_secs(60)));
+    let lines = read(&path);
+    assert_eq!(lines.len(), 100);
+    let of_one: Vec<u128> = lines.iter().map(|(id, _)| *id).filter(|id| *id < 1_000).collect();
+    assert_eq!(of_one, (0..50).collect::<Vec<_>>(), "one shard's records keep their order");
+    assert_eq!(node.process.read(ProcessCell::AccessLogLines), 100);
+}
+
+#[test]
+fn full_ring_drops_and_says_so() {
+    let (mut log, mut reader) = ring(2);
+    assert!(!log.push(record(1, 1)));
+    assert!(!log.push(record(2, 1)));
+    assert!(log.push(record(3, 1)));
+    assert_eq!(reader.pop().map(|record| record.request_id), Some(RequestId(1)));
+    assert!(!log.push(record(4, 1)));
+}
+
+#[test]
+fn log_that_is_off_takes_everything() {
+    let mut log = AccessLog::off();
+    assert!(!log.push(record(1, 1)));
+}
+
+#[test]
+fn ring_of_an_ended_shard_is_emptied_then_forgotten() {
+    let mut writer = Writer::open(node(), Destination::Nothing).expect("writer");
+    let (mut log, reader) = ring(8);
+    writer.readers.push(reader);
+    assert!(!log.push(record(1, 1)));
+    drop(log);
+    assert!(!writer.readers[0].is_finished());
+    assert_eq!(writer.drain(), 1);
+    assert!(writer.readers.is_empty());
+}
+
+#[test]
+fn models_are_named_as_when_the_exchange_ran() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("access.log");
+    let node = node();
+    let mut writer = Writer::open(Arc::clone(&node), Destination::File(path.clone())).expect("writer");
+    let (mut log, reader) = ring(8);
+    writer.readers.push(reader);
+    writer.drain();
+    let mut second = fixtures::empty(2);
+    fixtures::add_group(&mut second, "second");
+    node.publish(Arc::new(second));
+    assert!(!log.push(record(1, 1)));
+    assert!(!log.push(record(2, 2)));
+    writer.drain();
+    assert_eq!(read(&path), [(1, Some("first".into())), (2, Some("second".into()))]);
+}
+
+#[test]
+fn reopen_follows_a_rotated_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (path, rotated) = (directory.path().join("access.log"), directory.path().join("access.log.1"));
+    let mut writer = Writer::open(node(), Destination::File(path.clone())).expect("writer");
+    let (mut log, reader) = ring(8);
+    writer.readers.push(reader);
+    assert!(!log.push(record(1, 1)));
+    writer.drain();
+    fs::rename(&path, &rotated).expect("rename");
+    assert!(!log.push(record(2, 1)));
+    writer.drain();
+    writer.reopen();
+    assert!(!log.push(record(3, 1)));
+    writer.drain();
+    assert_eq!(read(&rotated).iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(read(&path).iter().map(|(id, _)| *id).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn reopen_that_fails_keeps_the_open_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (path, rotated) = (directory.path().join("access.log"), directory.path().join("access.log.1"));
+    let mut writer = Writer::open(node(), Destination::File(path.clone())).expect("writer");
+    let (mut log, reader) = ring(8);
+    writer.readers.push(reader);
+    fs::rename(&path, &rotated).expect("rename");
+    fs::create_dir(&path).expect("something in the way");
+    writer.reopen();
+    assert!(!log.push(record(1, 1)));
+    writer.drain();
+    assert_eq!(read(&rotated).len(), 1);
+}
+
+/// A destination that accepts as many bytes per call as its script says; 0 stands for a full disk, an empty script for no
+/// limit.
+struct Scripted {
+    accepts: VecDeque<usize>,
+    received: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Write for Scripted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = match self.accepts.pop_front() {
+            Some(0) => return Err(io::ErrorKind::StorageFull.into()),
+            Some(count) => count.min(bytes.len()),
+            None => bytes.len(),
+        };
+        self.received.lock().expect("not poisoned").extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_lost_to_a_full_disk_are_counted_and_never_merge() {
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let accepts = VecDeque::from([4, 0, 0, 3]);
+    let mut output = Output::new(Box::new(Scripted { accepts, received: Arc::clone(&received) }));
+    assert_eq!(output.write(b"aa\nbb\ncc\n"), Lines { written: 1, lost: 2 });
+    assert_eq!(output.write(b"dd\n"), Lines { written: 0, lost: 1 }, "still full");
+    assert_eq!(output.write(b"ee\nff\n"), Lines { written: 2, lost: 0 });
+    let received = String::from_utf8(received.lock().expect("not poisoned").clone()).expect("UTF-8");
+    assert_eq!(received, "aa\nb\nee\nff\n", "the cut line ends before the next begins");
+}
