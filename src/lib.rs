@@ -35,14 +35,18 @@
 
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
 pub mod config;
+pub mod data_plane;
 pub mod dialects;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod json;
 pub mod limits;
 pub mod node;
 pub mod policy;
 pub mod providers;
 pub mod routing;
+pub mod rt;
 pub mod sse;
 pub mod sys;
 pub mod telemetry;

@@ -1,0 +1,152 @@
+//! The parsed head of a client's request, the same for every HTTP version.
+//!
+//! A head is spans into the bytes that it came in; HTTP/2 writes the values it needs into such a buffer first. The body follows in the
+//! same buffer, so that a request is one piece of memory from socket to upstream.
+
+use std::ops::Range;
+
+/// A request as it was read: its head, and as much of its body as came along.
+#[derive(Debug)]
+pub struct Inbound {
+    pub head: RequestHead,
+    /// Head bytes, then body bytes.
+    pub bytes: Vec<u8>,
+    /// Where the body starts in `bytes`.
+    pub body_start: usize,
+    /// True when all of the body is in `bytes` already.
+    pub body_complete: bool,
+}
+
+/// Position of a value in `Inbound::bytes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn new(range: Range<usize>) -> Span {
+        // Heads are bounded to 32 KiB.
+        Span { start: range.start as u32, end: range.end as u32 }
+    }
+
+    pub fn of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    Get,
+    Post,
+    Options,
+    Delete,
+    #[default]
+    Other,
+}
+
+impl Method {
+    pub fn parse(method: &str) -> Method {
+        match method {
+            "GET" => Method::Get,
+            "POST" => Method::Post,
+            "OPTIONS" => Method::Options,
+            "DELETE" => Method::Delete,
+            _ => Method::Other,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Options => "OPTIONS",
+            Method::Delete => "DELETE",
+            Method::Other => "",
+        }
+    }
+}
+
+/// What an exchange needs of a request's head.
+#[derive(Debug, Default)]
+pub struct RequestHead {
+    pub method: Method,
+    /// Path and query as sent.
+    pub target: Span,
+    pub host: Option<Span>,
+    pub authorization: Option<Span>,
+    pub origin: Option<Span>,
+    /// `access-control-request-headers` of a CORS preflight.
+    pub cors_headers: Option<Span>,
+    /// `access-control-request-method`: with OPTIONS, a CORS preflight.
+    pub cors_method: Option<Span>,
+    pub content_type: Option<Span>,
+    /// The body has a content-encoding other than identity.
+    pub encoded: bool,
+    pub content_length: Option<u64>,
+    /// The body has no stated length (chunked coding, or an open HTTP/2 stream).
+    pub unsized_body: bool,
+    /// The client waits for `100 Continue`.
+    pub expects_continue: bool,
+    /// A header that has one value came twice: whoever looked at this request before us may have believed the other one.
+    pub repeated: bool,
+    /// `x-ringway-debug: 1`
+    pub debug: bool,
+    /// Allowed headers as lines for the upstream: `name: value\r\n`, names in lower case.
+    pub forward: Vec<u8>,
+}
+
+/// Request headers that go upstream (lower case). Everything else, credentials and tracing of the client's network first of
+/// all, ends here.
+const FORWARDED: &[&str] = &["idempotency-key", "openai-beta", "x-client-request-id", "traceparent", "tracestate"];
+
+/// Bytes of forwarded lines at most.
+const FORWARD_BYTES_MAX: usize = 4 * 1024;
+
+impl RequestHead {
+    /// Takes note of one header; `value` is `bytes[at]`. Framing headers are the caller's business.
+    pub fn header(&mut self, name: &str, value: &[u8], at: Range<usize>) {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        match name.len() {
+            13 if is("authorization") => self.repeated |= self.authorization.replace(Span::new(at)).is_some(),
+            12 if is("content-type") => self.repeated |= self.content_type.replace(Span::new(at)).is_some(),
+            6 if is("origin") => self.repeated |= self.origin.replace(Span::new(at)).is_some(),
+            16 if is("content-encoding") => self.encoded |= !value.eq_ignore_ascii_case(b"identity"),
+            15 if is("x-ringway-debug") => self.debug = value == b"1" || value.eq_ignore_ascii_case(b"true"),
+            29 if is("access-control-request-method") => self.cors_method = Some(Span::new(at)),
+            30 if is("access-control-request-headers") => self.cors_headers = Some(Span::new(at)),
+            10 | 11 | 15 | 19 if FORWARDED.iter().any(|allowed| is(allowed)) => self.forward_line(name, value),
+            _ => {}
+        }
+    }
+
+    fn forward_line(&mut self, name: &str, value: &[u8]) {
+        let clean = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+        if !clean || self.forward.len() + name.len() + value.len() + 4 > FORWARD_BYTES_MAX {
+            return;
+        }
+        self.forward.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));
+        self.forward.extend_from_slice(b": ");
+        self.forward.extend_from_slice(value);
+        self.forward.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Inbound {
+    /// The path of the request's target, without its query. Targets are ASCII (checked when parsed).
+    pub fn path(&self) -> &str {
+        let target = self.head.target.of(&self.bytes);
+        let end = memchr::memchr(b'?', target).unwrap_or(target.len());
+        std::str::from_utf8(&target[..end]).unwrap_or("")
+    }
+
+    /// The body as far as it has come.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.body_start..]
+    }
+
+    /// A header's value.
+    pub fn value(&self, span: Option<Span>) -> Option<&[u8]> {
+        span.map(|span| span.of(&self.bytes))
+    }
+}

@@ -1,0 +1,682 @@
+//! A client over HTTP/1.1.
+//!
+//! Requests are read strictly: whatever two parsers could read differently is refused and the connection closed. One read is kept in
+//! flight while an exchange runs: it brings the next request, or the news that the client has left, so that neither costs
+//! an operation of its own. After a second of idling that read is taken back, with its buffer, and only readiness is waited for.
+//!
+//! One answer at a time, in order; pipelined requests wait in the read-ahead buffer, which is bounded.
+
+use super::{
+    BodyError, Downstream, ReplyHead,
+    head::{Inbound, Method, RequestHead, Span},
+    http2,
+};
+use crate::{
+    data_plane::{
+        chunked::{BadChunk, ChunkedDecoder},
+        exchange::{self, After},
+        reply,
+        shard::Shard,
+        transport::Transport,
+        upstream::{answer_head::digits, http1::contains_token},
+    },
+    error::Failure,
+    limits::{HEAD_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX},
+    rt::Deadline,
+    telemetry::cells::Cell,
+};
+use std::{
+    future::poll_fn,
+    io,
+    mem::MaybeUninit,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+/// Room offered to the read that waits for a request. Ordinary chat requests fit; larger bodies are read straight into
+/// a buffer of their size.
+const READ_AHEAD_BYTES: usize = 4 * 1024;
+
+/// Bytes of further requests that are read while one is being answered. Beyond it the client's own back-pressure holds them, and
+/// its leaving is noticed by the next write.
+const PIPELINED_BYTES_MAX: usize = 64 * 1024;
+
+/// Idle time after which a connection gives its buffers up, in milliseconds.
+const SHRINK_AFTER_MS: u64 = 1_000;
+
+/// After an answer to a request whose body was not read: how long, and how much of it, is discarded before closing, so
+/// that the reset that closing with unread bytes causes does not overtake the answer.
+const LINGER_MS: u64 = 2_000;
+const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Most bytes that one read of a body asks for: a scan of as much takes some 50 us.
+const BODY_READ_BYTES_MAX: usize = 128 * 1024;
+
+/// How a client begins that knows HTTP/2 is spoken here (RFC 9113, section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// One client connection.
+pub struct Client {
+    shard: Rc<Shard>,
+    transport: Transport,
+    /// Bytes read beyond the present request.
+    ahead: Vec<u8>,
+    /// Room for the next of them, with the kernel while that read is in flight. Apart from `ahead`: a request that has come
+    /// must not wait until another read returns the buffer it is in.
+    reading: Vec<u8>,
+    /// The buffer of a request that is over, for the read after next. Two buffers take turns, so that requests need no memory.
+    spare: Vec<u8>,
+    /// The read in flight is into `reading`.
+    reads_ahead: bool,
+    deadline: Rc<Deadline>,
+    body: Body,
+    expects_continue: bool,
+    http11: bool,
+    keep_alive: bool,
+    /// The answer being sent is in chunks.
+    chunked_reply: bool,
+    /// The answer being sent has a head only: its request was HEAD, or its status has no body.
+    bodiless_reply: bool,
+    gone: bool,
+    aborted: bool,
+    /// No request has been read yet.
+    is_first: bool,
+    /// The connection began with HTTP/2's preface; it is in `ahead`.
+    speaks_http2: bool,
+}
+
+/// How much of the present request's body is still to come.
+enum Body {
+    Complete,
+    Length(u64),
+    Chunked {
+        decoder: ChunkedDecoder,
+        /// Where in the buffer of the read in flight the bytes begin that are still to be decoded.
+        raw: usize,
+    },
+}
+
+impl Body {
+    /// How much one read should ask for.
+    fn read_bytes(&self) -> usize {
+        match self {
+            Body::Length(left) => usize::try_from(*left).unwrap_or(usize::MAX).min(BODY_READ_BYTES_MAX),
+            Body::Complete | Body::Chunked { .. } => READ_AHEAD_BYTES,
+        }
+    }
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(shard: Rc<Shard>, transport: Transport) {
+    let deadline = Rc::new(shard.deadlines.slot());
+    let mut client = Client {
+        shard: shard.clone(),
+        transport,
+        ahead: Vec::new(),
+        reading: Vec::new(),
+        spare: Vec::new(),
+        reads_ahead: false,
+        deadline,
+        body: Body::Complete,
+        expects_continue: false,
+        http11: true,
+        keep_alive: true,
+        chunked_reply: false,
+        bodiless_reply: false,
+        gone: false,
+        aborted: false,
+        is_first: true,
+        speaks_http2: false,
+    };
+    loop {
+        let inbound = match client.next_request().await {
+            Ok(Some(inbound)) => inbound,
+            Ok(None) if client.speaks_http2 => {
+                return Box::pin(http2::serve(shard, client.transport, client.ahead)).await;
+            }
+            Ok(None) => return,
+            Err(failure) => {
+                shard.state.cells.add(Cell::ProtocolErrors, 1);
+                client.keep_alive = false;
+                Box::pin(reply::refuse(&shard, &mut client, &failure)).await;
+                return Box::pin(client.linger()).await;
+            }
+        };
+        // Boxed, so that an idle connection does not carry the room that an exchange needs.
+        let after = Box::pin(exchange::run(&shard, &mut client, inbound)).await;
+        if after == After::Close || client.aborted || client.gone {
+            if client.aborted {
+                client.transport.reset_on_close();
+            }
+            return;
+        }
+        if !client.keep_alive {
+            if !matches!(client.body, Body::Complete) {
+                Box::pin(client.linger()).await;
+            }
+            return;
+        }
+    }
+}
+
+impl Client {
+    /// Waits for the next request's head. `None`: the connection ended, idled too long, speaks HTTP/2, or the shard drains.
+    ///
+    /// # Errors
+    /// The request cannot be answered as HTTP/1.1; the connection must be closed after the answer.
+    async fn next_request(&mut self) -> Result<Option<Inbound>, Failure> {
+        let (head_timeout_ms, mut idle_left_ms) = {
+            let server = &self.shard.current().snapshot.server;
+            (server.head_timeout_ms, server.idle_timeout_ms)
+        };
+        let mut shrunk = false;
+        let mut begun = !self.ahead.is_empty();
+        self.deadline.set_in_ms(if begun { head_timeout_ms } else { SHRINK_AFTER_MS.min(idle_left_ms) });
+        loop {
+            if !self.ahead.is_empty() {
+                if !begun {
+                    begun = true;
+                    self.deadline.set_in_ms(head_timeout_ms);
+                }
+                if self.is_first && begins_http2(&self.ahead) {
+                    self.speaks_http2 = true;
+                    return Ok(None);
+                }
+                if let Some(inbound) = self.parse()? {
+                    self.is_first = false;
+                    self.deadline.clear();
+                    return Ok(Some(inbound));
+                }
+                if self.ahead.len() >= HEAD_BYTES_MAX {
+                    return Err(Failure::Http { status: 431, message: "The request's headers are too large." });
+                }
+            }
+            let turn = poll_fn(|cx| self.poll_turn(cx, begun, shrunk)).await;
+            match turn {
+                Turn::Read(Ok(0)) => return Ok(None),
+                Turn::Read(Ok(_)) => {}
+                // The read that was taken back to save its buffer.
+                Turn::Read(Err(_)) if shrunk && !begun => self.reading = Vec::new(),
+                Turn::Read(Err(_)) => return Ok(None),
+                Turn::Readable => shrunk = false,
+                Turn::Drain => return Ok(None),
+                Turn::Due if begun => return Err(Failure::RequestTimeout),
+                Turn::Due if !shrunk && idle_left_ms > SHRINK_AFTER_MS => {
+                    shrunk = true;
+                    idle_left_ms -= SHRINK_AFTER_MS;
+                    self.deadline.set_in_ms(idle_left_ms);
+                    self.transport.cancel_read();
+                    self.transport.shrink();
+                    self.spare = Vec::new();
+                }
+                Turn::Due => return Ok(None),
+            }
+        }
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>, begun: bool, shrunk: bool) -> Poll<Turn> {
+        if shrunk && !begun && !self.transport.is_reading() {
+            if let Poll::Ready(ready) = self.transport.poll_readable(cx) {
+                return Poll::Ready(if ready.is_ok() { Turn::Readable } else { Turn::Read(Ok(0)) });
+            }
+        } else if let Poll::Ready(read) = self.poll_ahead(cx) {
+            return Poll::Ready(Turn::Read(read));
+        }
+        if self.deadline.poll_due(cx).is_ready() {
+            return Poll::Ready(Turn::Due);
+        }
+        if self.shard.is_draining() && !begun {
+            return Poll::Ready(Turn::Drain);
+        }
+        Poll::Pending
+    }
+
+    /// Reads more into `ahead`. Not while a read into a request's own buffer is in flight.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.reading.capacity() == 0 && !self.transport.is_reading() {
+            self.reading = std::mem::take(&mut self.spare);
+            self.reading.reserve_exact(READ_AHEAD_BYTES);
+        }
+        let read = self.transport.poll_read(cx, &mut self.reading);
+        self.reads_ahead = self.transport.is_reading();
+        let read = ready!(read);
+        if self.reading.is_empty() {
+            // The end, or taken back: its room is for `next_request` to free.
+        } else if self.ahead.is_empty() {
+            std::mem::swap(&mut self.ahead, &mut self.reading);
+            // What is left may be a part of a large buffer; it is not worth an uneven read.
+            self.reading = Vec::new();
+        } else {
+            self.ahead.append(&mut self.reading);
+        }
+        Poll::Ready(read)
+    }
+
+    /// Parses a head from `ahead` if one is complete, and takes it with as much of the body as is there.
+    fn parse(&mut self) -> Result<Option<Inbound>, Failure> {
+        let mut headers = [MaybeUninit::uninit(); HEADERS_MAX];
+        let mut request = httparse::Request::new(&mut []);
+        let length = match request.parse_with_uninit_headers(&self.ahead, &mut headers) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(Failure::Http { status: 431, message: "The request has too many headers." });
+            }
+            Err(httparse::Error::Version) => {
+                return Err(Failure::Http {
+                    status: 505,
+                    message: "Only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here.",
+                });
+            }
+            Err(_) => return Err(Failure::Http { status: 400, message: "The request is not well-formed HTTP." }),
+        };
+        if length > HEAD_BYTES_MAX {
+            return Err(Failure::Http { status: 431, message: "The request's headers are too large." });
+        }
+        let target = request.path.unwrap_or("");
+        if target.len() > TARGET_BYTES_MAX {
+            return Err(Failure::Http { status: 414, message: "The request target is too long." });
+        }
+        if !target.starts_with('/') || !target.is_ascii() {
+            return Err(Failure::Http { status: 400, message: "The request target must be a path." });
+        }
+        self.http11 = request.version == Some(1);
+        let (head, framing) = read_head(&self.ahead[..length], &request, self.http11)?;
+        self.bodiless_reply = request.method == Some("HEAD");
+        self.keep_alive = framing.keep_alive;
+        self.expects_continue = head.expects_continue;
+        Ok(Some(self.take(head, length)))
+    }
+
+    fn take(&mut self, head: RequestHead, body_start: usize) -> Inbound {
+        let mut bytes = std::mem::take(&mut self.ahead);
+        self.body = match head.content_length {
+            _ if head.unsized_body => Body::Chunked { decoder: ChunkedDecoder::default(), raw: 0 },
+            None | Some(0) => Body::Complete,
+            Some(length) => {
+                let here = (bytes.len() - body_start) as u64;
+                if here >= length { Body::Complete } else { Body::Length(length - here) }
+            }
+        };
+        let end = match self.body {
+            Body::Complete => body_start + head.content_length.unwrap_or(0) as usize,
+            Body::Length(_) => bytes.len(),
+            // Chunks are decoded when they are asked for: until then they are not the body.
+            Body::Chunked { .. } => body_start,
+        };
+        self.ahead = bytes[end..].to_vec();
+        bytes.truncate(end);
+        let body_complete = matches!(self.body, Body::Complete);
+        Inbound { head, bytes, body_start, body_complete }
+    }
+
+    /// Sends what is staged and the end, then discards what the client still sends for a moment, then closes.
+    async fn linger(mut self) {
+        self.deadline.set_in_ms(LINGER_MS);
+        let mut discarded = 0;
+        let mut ended = false;
+        poll_fn(|cx| {
+            if !ended {
+                if self.transport.poll_close(cx)?.is_pending() {
+                    return self.deadline.poll_due(cx).map(Ok);
+                }
+                // A client that reads until the end, as those of HTTP/1.0 do, need not wait for ours to be over.
+                self.transport.end_sending();
+                ended = true;
+            }
+            loop {
+                if discarded > LINGER_BYTES_MAX || self.deadline.poll_due(cx).is_ready() {
+                    return Poll::Ready(Ok::<(), io::Error>(()));
+                }
+                self.ahead.clear();
+                match ready!(self.poll_ahead(cx)) {
+                    Ok(count @ 1..) => discarded += count,
+                    _ => return Poll::Ready(Ok(())),
+                }
+            }
+        })
+        .await
+        .ok();
+    }
+}
+
+enum Turn {
+    Read(io::Result<usize>),
+    Readable,
+    Due,
+    Drain,
+}
+
+struct HeadFraming {
+    keep_alive: bool,
+}
+
+/// True for HTTP/2's preface as far as it has come; no method of HTTP/1.1 begins with `PRI`. HTTP/2 checks the rest.
+fn begins_http2(bytes: &[u8]) -> bool {
+    let length = bytes.len().min(HTTP2_PREFACE.len());
+    length >= b"PRI".len() && bytes[..length] == HTTP2_PREFACE[..length]
+}
+
+/// Reads the headers of `bytes`, which end with their head. Framing follows RFC 9112, section 6, with every ambiguity refused.
+fn read_head(
+    bytes: &[u8],
+    request: &httparse::Request<'_, '_>,
+    http11: bool,
+) -> Result<(RequestHead, HeadFraming), Failure> {
+    let bad = |message| Failure::Http { status: 400, message };
+    let base = bytes.as_ptr() as usize;
+    let place = |part: &[u8]| {
+        let start = part.as_ptr() as usize - base;
+        start..start + part.len()
+    };
+    let method = request.method.unwrap_or("");
+    let target = request.path.unwrap_or("");
+    // httparse takes a bare LF as a line end; others do not, which is how requests are smuggled. No line feed is anywhere else, so
+    // it suffices to look at what is before each line. Empty lines before the request line are allowed by the RFC and parsed over.
+    let before_method = &bytes[..place(method.as_bytes()).start];
+    let mut lines_end_well = bytes.ends_with(b"\r\n\r\n") && before_method.chunks(2).all(|end| end == b"\r\n");
+    let mut head = RequestHead {
+        method: Method::parse(method),
+        target: Span::new(place(target.as_bytes())),
+        ..RequestHead::default()
+    };
+    // HTTP/1.0 clients that want to go on would have to be told so; they are served one request a connection.
+    let mut close = !http11;
+    for header in request.headers.iter() {
+        let (name, value) = (header.name, header.value);
+        lines_end_well &= bytes[..place(name.as_bytes()).start].ends_with(b"\r\n");
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        match name.len() {
+            4 if is("host") => {
+                if head.host.is_some() {
+                    return Err(bad("There must be one Host header."));
+                }
+                head.host = Some(Span::new(place(value)));
+            }
+            14 if is("content-length") => {
+                if head.content_length.is_some() {
+                    return Err(bad("There must be at most one Content-Length."));
+                }
+                head.content_length = Some(digits(value).ok_or(bad("Content-Length must be a number."))?);
+            }
+            17 if is("transfer-encoding") => {
+                if !value.eq_ignore_ascii_case(b"chunked") || head.unsized_body {
+                    return Err(Failure::Http {
+                        status: 501,
+                        message: "The only transfer coding understood is chunked.",
+                    });
+                }
+                if !http11 {
+                    return Err(bad("HTTP/1.0 has no transfer codings."));
+                }
+                head.unsized_body = true;
+            }
+            10 if is("connection") => {
+                close |= contains_token(value, b"close");
+            }
+            6 if is("expect") => {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
+                    return Err(Failure::Http {
+                        status: 417,
+                        message: "The only expectation understood is 100-continue.",
+                    });
+                }
+                head.expects_continue = http11;
+            }
+            _ => head.header(name, value, place(value)),
+        }
+    }
+    if !lines_end_well {
+        return Err(bad("Lines must end with CR LF."));
+    }
+    if head.repeated {
+        return Err(bad("There must be at most one Authorization, Content-Type and Origin."));
+    }
+    if head.unsized_body && head.content_length.is_some() {
+        return Err(bad("Content-Length and Transfer-Encoding exclude each other."));
+    }
+    if http11 && head.host.is_none() {
+        return Err(bad("The Host header is missing."));
+    }
+    Ok((head, HeadFraming { keep_alive: !close }))
+}
+
+impl Downstream for Client {
+    fn poll_body(&mut self, cx: &mut Context<'_>, bytes: &mut Vec<u8>) -> Poll<Result<bool, BodyError>> {
+        if self.expects_continue {
+            self.expects_continue = false;
+            self.transport.stage(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        if self.transport.staged_bytes() > 0 && matches!(self.transport.poll_flush(cx), Poll::Ready(Err(_))) {
+            return Poll::Ready(Err(BodyError::Gone));
+        }
+        if let Body::Complete = self.body {
+            return Poll::Ready(Ok(true));
+        }
+        // What was read ahead comes first, and a read that was begun for it has to come back.
+        if self.reads_ahead && !matches!(ready!(self.poll_ahead(cx)), Ok(1..)) {
+            return Poll::Ready(Err(BodyError::Gone));
+        }
+        let is_reading = self.transport.is_reading();
+        if let (Body::Chunked { raw, .. }, false) = (&mut self.body, is_reading) {
+            *raw = bytes.len();
+        }
+        let count = if self.ahead.is_empty() {
+            if !is_reading {
+                bytes.reserve(self.body.read_bytes());
+            }
+            match ready!(self.transport.poll_read(cx, bytes)) {
+                Ok(count @ 1..) => count,
+                _ => return Poll::Ready(Err(BodyError::Gone)),
+            }
+        } else {
+            let count = self.ahead.len();
+            bytes.append(&mut self.ahead);
+            count
+        };
+        match &mut self.body {
+            Body::Complete => {}
+            Body::Length(left) => {
+                let surplus = (count as u64).saturating_sub(*left) as usize;
+                *left -= (count - surplus) as u64;
+                let end = bytes.len() - surplus;
+                self.ahead.extend_from_slice(&bytes[end..]);
+                bytes.truncate(end);
+                if *left == 0 {
+                    self.body = Body::Complete;
+                }
+            }
+            Body::Chunked { decoder, raw } => match decode_in_place(decoder, *raw, bytes) {
+                Err(_) => return Poll::Ready(Err(BodyError::Malformed)),
+                Ok(None) => {}
+                Ok(Some(surplus)) => {
+                    self.ahead = surplus;
+                    self.body = Body::Complete;
+                }
+            },
+        }
+        Poll::Ready(Ok(matches!(self.body, Body::Complete)))
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.gone {
+            return Poll::Ready(());
+        }
+        if !matches!(self.body, Body::Complete) {
+            // What comes next is the body; whoever reads it notices when it ends.
+            return Poll::Pending;
+        }
+        if self.transport.staged_bytes() > 0 && matches!(self.transport.poll_flush(cx), Poll::Ready(Err(_))) {
+            self.gone = true;
+            return Poll::Ready(());
+        }
+        loop {
+            if !self.transport.is_reading() && self.ahead.len() >= PIPELINED_BYTES_MAX {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_ahead(cx)) {
+                Ok(1..) => {}
+                _ => {
+                    self.gone = true;
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    fn stage_head(&mut self, head: &ReplyHead<'_>) {
+        if !matches!(self.body, Body::Complete) || self.shard.is_draining() {
+            self.keep_alive = false;
+        }
+        self.chunked_reply = head.content_length.is_none() && self.http11;
+        if head.content_length.is_none() && !self.http11 {
+            self.keep_alive = false;
+        }
+        let mut digits = itoa::Buffer::new();
+        let status = status_line(head.status);
+        let request_id = head.request_id.text();
+        // These are over with their head whatever it says (RFC 9112, section 6.3), and must not say it (RFC 9110, section 8.6).
+        let never_has_body = matches!(head.status, 204 | 304);
+        self.bodiless_reply |= never_has_body;
+        let (framing, length): (&[u8], &str) = match head.content_length {
+            _ if never_has_body => (b"", ""),
+            Some(length) => (b"\r\ncontent-length: ", digits.format(length)),
+            None if self.chunked_reply => (b"\r\ntransfer-encoding: chunked", ""),
+            None => (b"", ""),
+        };
+        let keep_alive = self.keep_alive;
+        // The parts of known length are 160 bytes at most.
+        self.transport.stage_with(160 + head.content_type.len() + head.lines.len(), |out| {
+            out.extend_from_slice(status);
+            out.extend_from_slice(b"content-type: ");
+            out.extend_from_slice(head.content_type);
+            out.extend_from_slice(framing);
+            out.extend_from_slice(length.as_bytes());
+            out.extend_from_slice(b"\r\nx-request-id: ");
+            out.extend_from_slice(&request_id);
+            out.extend_from_slice(if keep_alive { b"\r\n" } else { b"\r\nconnection: close\r\n" });
+            out.extend_from_slice(head.lines);
+            out.extend_from_slice(b"\r\n");
+        });
+    }
+
+    fn stage(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() || self.bodiless_reply {
+            return;
+        }
+        if self.chunked_reply {
+            let mut size = [0; 18];
+            let size = chunk_size(bytes.len(), &mut size);
+            self.transport.stage_with(size.len() + bytes.len() + 2, |out| {
+                out.extend_from_slice(size);
+                out.extend_from_slice(bytes);
+                out.extend_from_slice(b"\r\n");
+            });
+        } else {
+            self.transport.stage(bytes);
+        }
+    }
+
+    fn stage_end(&mut self) {
+        if self.chunked_reply && !self.bodiless_reply {
+            self.transport.stage(b"0\r\n\r\n");
+        }
+    }
+
+    fn staged_bytes(&self) -> usize {
+        self.transport.staged_bytes()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.transport.poll_flush(cx)
+    }
+
+    fn spare_deadline(&self) -> Option<Rc<Deadline>> {
+        Some(self.deadline.clone())
+    }
+
+    fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() == READ_AHEAD_BYTES {
+            buffer.clear();
+            self.spare = buffer;
+        }
+    }
+
+    fn abort(&mut self) {
+        self.aborted = true;
+        self.keep_alive = false;
+    }
+}
+
+/// Decodes the bytes from `raw` on in place. `Some` at the end of the body: what follows it.
+fn decode_in_place(decoder: &mut ChunkedDecoder, raw: usize, bytes: &mut Vec<u8>) -> Result<Option<Vec<u8>>, BadChunk> {
+    let mut decoded_end = raw;
+    let mut raw = raw;
+    while raw < bytes.len() && !decoder.is_done() {
+        let step = decoder.step(&bytes[raw..])?;
+        let data = raw + step.data.start..raw + step.data.end;
+        let length = data.len();
+        bytes.copy_within(data, decoded_end);
+        decoded_end += length;
+        raw += step.consumed;
+    }
+    let surplus = decoder.is_done().then(|| bytes[raw..].to_vec());
+    bytes.truncate(decoded_end);
+    Ok(surplus)
+}
+
+/// `size` in hexadecimal and CRLF.
+fn chunk_size(size: usize, buffer: &mut [u8; 18]) -> &[u8] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    buffer[16..].copy_from_slice(b"\r\n");
+    let mut at = 16;
+    let mut rest = size;
+    loop {
+        at -= 1;
+        buffer[at] = HEX[rest & 15];
+        rest >>= 4;
+        if rest == 0 || at == 0 {
+            return &buffer[at..];
+        }
+    }
+}
+
+/// The status line with its CRLF. Reasons are for people; unknown codes get a neutral one.
+fn status_line(status: u16) -> &'static [u8] {
+    macro_rules! line {
+        ($text:literal) => {
+            concat!("HTTP/1.1 ", $text, "\r\n").as_bytes()
+        };
+    }
+    match status {
+        200 => line!("200 OK"),
+        201 => line!("201 Created"),
+        202 => line!("202 Accepted"),
+        204 => line!("204 No Content"),
+        400 => line!("400 Bad Request"),
+        401 => line!("401 Unauthorized"),
+        402 => line!("402 Payment Required"),
+        403 => line!("403 Forbidden"),
+        404 => line!("404 Not Found"),
+        405 => line!("405 Method Not Allowed"),
+        408 => line!("408 Request Timeout"),
+        409 => line!("409 Conflict"),
+        413 => line!("413 Content Too Large"),
+        414 => line!("414 URI Too Long"),
+        415 => line!("415 Unsupported Media Type"),
+        417 => line!("417 Expectation Failed"),
+        422 => line!("422 Unprocessable Content"),
+        424 => line!("424 Failed Dependency"),
+        429 => line!("429 Too Many Requests"),
+        431 => line!("431 Request Header Fields Too Large"),
+        500 => line!("500 Internal Server Error"),
+        501 => line!("501 Not Implemented"),
+        502 => line!("502 Bad Gateway"),
+        503 => line!("503 Service Unavailable"),
+        504 => line!("504 Gateway Timeout"),
+        505 => line!("505 HTTP Version Not Supported"),
+        // Passed on from a provider; a client goes by the class (RFC 9110, section 15).
+        _ if (400..500).contains(&status) => line!("400 Bad Request"),
+        _ => line!("502 Bad Gateway"),
+    }
+}

@@ -1,0 +1,152 @@
+//! Answers that Ringway gives itself: failures, the list of models, CORS preflights.
+
+use super::{
+    downstream::{Downstream, ReplyHead},
+    settle::Settlement,
+    shard::{Current, Shard},
+};
+use crate::{dialects::openai_chat, error::Failure, limits};
+use std::{future::poll_fn, rc::Rc, task::Poll};
+
+const JSON: &[u8] = b"application/json";
+
+/// Stages a whole answer.
+pub fn stage_whole<D: Downstream>(
+    client: &mut D,
+    settlement: &mut Settlement,
+    status: u16,
+    content_type: &[u8],
+    lines: &[u8],
+    body: &[u8],
+) {
+    let request_id = settlement.record.request_id;
+    settlement.record.status = status;
+    settlement.record.answer_bytes = body.len() as u64;
+    client.stage_head(&ReplyHead { status, content_type, content_length: Some(body.len() as u64), request_id, lines });
+    client.stage(body);
+    client.stage_end();
+}
+
+/// Stages a failure as the whole answer.
+pub fn stage_failure<D: Downstream>(
+    client: &mut D,
+    settlement: &mut Settlement,
+    lines: &mut Vec<u8>,
+    failure: &Failure,
+) {
+    failure_lines(failure, lines);
+    let mut body = Vec::with_capacity(256);
+    openai_chat::error::write_body(failure, &mut body);
+    settlement.failed(failure);
+    stage_whole(client, settlement, failure.status(), JSON, lines, &body);
+}
+
+/// Headers that go with a failure.
+fn failure_lines(failure: &Failure, lines: &mut Vec<u8>) {
+    if let Some(wait_ms) = failure.retry_after_ms() {
+        // SDKs read the milliseconds first; `retry-after` is for everyone else, in whole seconds, never too early.
+        lines.extend_from_slice(
+            format!("retry-after-ms: {wait_ms}\r\nretry-after: {}\r\n", wait_ms.div_ceil(1_000)).as_bytes(),
+        );
+    }
+    if let Some(again) = failure.should_retry() {
+        lines.extend_from_slice(format!("x-should-retry: {again}\r\n").as_bytes());
+    }
+    match failure {
+        Failure::MethodNotAllowed { allow } => lines.extend_from_slice(format!("allow: {allow}\r\n").as_bytes()),
+        Failure::MissingKey | Failure::InvalidKey => lines.extend_from_slice(b"www-authenticate: Bearer\r\n"),
+        _ => {}
+    }
+}
+
+/// Answers a request that could not be read as one.
+pub async fn refuse<D: Downstream>(shard: &Rc<Shard>, client: &mut D, failure: &Failure) {
+    let current = shard.current();
+    let mut settlement = Settlement::open(shard, &current);
+    stage_failure(client, &mut settlement, &mut Vec::new(), failure);
+    flush(shard, client, &current).await;
+}
+
+/// Sends what is staged, as long as the client takes it. False when it did not.
+pub async fn flush<D: Downstream>(shard: &Shard, client: &mut D, current: &Current) -> bool {
+    // Most clients take all at once, and need no deadline for it.
+    let mut deadline = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(flushed) = client.poll_flush(cx) {
+            return Poll::Ready(flushed.is_ok());
+        }
+        let deadline = deadline.get_or_insert_with(|| {
+            let deadline = shard.deadlines.slot();
+            deadline.set_in_ms(current.snapshot.server.write_timeout_ms);
+            deadline
+        });
+        deadline.poll_due(cx).map(|()| false)
+    })
+    .await
+}
+
+/// `GET /v1/models`
+pub fn models(current: &Current) -> Vec<u8> {
+    let mut body = br#"{"object":"list","data":["#.to_vec();
+    let mut seen = std::collections::HashSet::new();
+    let mut names: Vec<(&str, &str)> = Vec::new();
+    let groups = current.snapshot.groups.values().chain(current.snapshot.prefixes.iter().map(|(_, group)| group));
+    for group in groups {
+        for name in &group.listed {
+            if seen.insert(&**name) {
+                names.push((name, &group.owned_by));
+            }
+        }
+    }
+    names.sort_unstable();
+    for (position, (name, owned_by)) in names.into_iter().enumerate() {
+        if position > 0 {
+            body.push(b',');
+        }
+        write_model(name, owned_by, &mut body);
+    }
+    body.extend_from_slice(b"]}");
+    body
+}
+
+/// `GET /v1/models/{id}`, where `id` is still percent-encoded.
+///
+/// # Errors
+/// `ModelNotFound`.
+pub fn model(current: &Current, id: &str) -> Result<Vec<u8>, Failure> {
+    let name =
+        percent_decoded(id).filter(|name| name.len() <= limits::MODEL_BYTES_MAX && !name.chars().any(char::is_control));
+    let found = name.as_deref().and_then(|name| current.snapshot.resolve(name).map(|resolved| (name, resolved)));
+    let Some((name, resolved)) = found else {
+        let shown: String = id.chars().take(limits::MODEL_BYTES_MAX).collect();
+        return Err(Failure::ModelNotFound { model: shown.into() });
+    };
+    let mut body = Vec::with_capacity(128);
+    write_model(name, &resolved.group.owned_by, &mut body);
+    Ok(body)
+}
+
+fn write_model(name: &str, owned_by: &str, body: &mut Vec<u8>) {
+    body.extend_from_slice(br#"{"id":"#);
+    crate::json::strings::write_string(body, name);
+    // No provider's date is known here; zero is a valid time stamp and says so.
+    body.extend_from_slice(br#","object":"model","created":0,"owned_by":"#);
+    crate::json::strings::write_string(body, owned_by);
+    body.push(b'}');
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        if first == b'%' {
+            let digits = after.get(..2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = &after[2..];
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,127 @@
+//! The end of an exchange, exactly once, however it ends.
+//!
+//! A settlement is opened with the exchange and settles when it is dropped: after the last byte, when the client leaves, when the task
+//! panics. What is known by then goes into the shard's cells and into one access record.
+
+use super::shard::{Current, Held, Shard};
+use crate::{
+    dialects::{endpoints::ApiEndpoint, openai_chat::usage::Usage},
+    error::Failure,
+    telemetry::{
+        access_log::AccessRecord,
+        cells::{Cell, Series},
+    },
+};
+use std::rc::Rc;
+
+/// What is being settled. Times are microseconds of the shard's clock.
+pub struct Settlement {
+    pub shard: Rc<Shard>,
+    pub record: AccessRecord,
+    began_us: u64,
+    /// When the request was complete.
+    pub received_us: u64,
+    /// When its first byte went upstream, the last time.
+    pub sent_us: Option<u64>,
+    /// When the answer that the client gets began to arrive.
+    pub answered_us: Option<u64>,
+    /// When its first byte was staged for the client.
+    pub replied_us: Option<u64>,
+    _in_flight: Held,
+}
+
+impl Settlement {
+    pub fn open(shard: &Rc<Shard>, current: &Current) -> Settlement {
+        let began_us = shard.now_us();
+        shard.state.cells.add(Cell::Requests, 1);
+        Settlement {
+            record: AccessRecord {
+                at_us: shard.unix_us(began_us),
+                request_id: shard.next_request_id(),
+                endpoint: ApiEndpoint::None,
+                status: 0,
+                code: "",
+                shard: shard.index as u16,
+                streamed: false,
+                client_gone: false,
+                attempts: 0,
+                generation: current.snapshot.generation,
+                key: u32::MAX,
+                group: u32::MAX,
+                deployment: u32::MAX,
+                total_us: 0,
+                overhead_us: 0,
+                ttft_us: 0,
+                request_bytes: 0,
+                answer_bytes: 0,
+                input_tokens: 0,
+                cached_input_tokens: 0,
+                output_tokens: 0,
+                reasoning_tokens: 0,
+            },
+            shard: shard.clone(),
+            began_us,
+            received_us: began_us,
+            sent_us: None,
+            answered_us: None,
+            replied_us: None,
+            _in_flight: Held::new(shard, Cell::InFlight),
+        }
+    }
+
+    /// The failure that the client is told, or would have been.
+    pub fn failed(&mut self, failure: &Failure) {
+        self.record.code = failure.code();
+    }
+
+    /// Token counts as the provider reported them.
+    pub fn used(&mut self, usage: &Usage) {
+        let record = &mut self.record;
+        record.input_tokens = usage.prompt.unwrap_or(0);
+        record.cached_input_tokens = usage.cached.unwrap_or(0);
+        record.output_tokens = usage.completion.unwrap_or(0);
+        record.reasoning_tokens = usage.reasoning.unwrap_or(0);
+    }
+
+    /// The first content of a stream was staged for the client.
+    pub fn first_content(&mut self) {
+        if self.record.ttft_us == 0 {
+            self.record.ttft_us = self.shard.now_us().saturating_sub(self.received_us).max(1);
+        }
+    }
+
+    /// Time that this process added so far: request complete to request sent, answer come to answer staged.
+    pub fn overhead_us(&self) -> u64 {
+        let there = self.sent_us.map_or(0, |sent_us| sent_us.saturating_sub(self.received_us));
+        let back = match (self.answered_us, self.replied_us) {
+            (Some(answered_us), Some(replied_us)) => replied_us.saturating_sub(answered_us),
+            _ => 0,
+        };
+        there + back
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        let total_us = self.shard.now_us().saturating_sub(self.began_us);
+        let overhead_us = self.overhead_us();
+        let cells = &self.shard.state.cells;
+        if std::thread::panicking() {
+            self.record.code = Failure::Internal.code();
+        }
+        cells.answered(self.record.status);
+        cells.record(Series::TotalUs, total_us);
+        if self.replied_us.is_some() && self.sent_us.is_some() {
+            cells.record(Series::OverheadUs, overhead_us);
+        }
+        if self.record.ttft_us > 0 {
+            cells.record(Series::TtftUs, self.record.ttft_us);
+        }
+        if self.record.client_gone {
+            cells.add(Cell::ClientsGone, 1);
+        }
+        self.record.total_us = total_us;
+        self.record.overhead_us = overhead_us;
+        self.shard.log(self.record.clone());
+    }
+}

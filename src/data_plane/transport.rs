@@ -1,0 +1,332 @@
+//! Bytes in both directions over one connection, plain or TLS.
+//!
+//! Sending is staged: `stage` appends to what waits, `poll_flush` hands it to the kernel in one write. While a write is in flight,
+//! what is staged meanwhile goes out with the next one; that coalescing is what makes many small messages cheap.
+//! Whoever stages keeps `staged_bytes` bounded by not reading more from the other side.
+//!
+//! One task owns a transport and polls both directions, so there is nothing to split or lock.
+
+use crate::{data_plane::tls::Tls, rt};
+use std::{
+    collections::VecDeque,
+    io,
+    ops::Range,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+/// One connection.
+pub enum Transport {
+    Plain(Plain),
+    Tls(Box<Tls>),
+}
+
+/// A connection without TLS.
+pub struct Plain {
+    read: rt::ReadHalf,
+    writer: Writer,
+}
+
+impl Transport {
+    pub fn plain(stream: rt::Stream) -> Transport {
+        Transport::Plain(Plain { read: stream.read, writer: Writer::new(stream.write) })
+    }
+
+    /// Reads into the spare room of `buffer`, appending; see `rt::ReadHalf::poll_read` for what Pending means for it.
+    ///
+    /// # Errors
+    /// What the kernel or TLS says; the connection is of no use then.
+    #[inline]
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        match self {
+            Transport::Plain(plain) => plain.read.poll_read(cx, buffer),
+            Transport::Tls(tls) => tls.poll_read(cx, buffer),
+        }
+    }
+
+    /// Ready when a read would find something. Lends no buffer, so an idle connection costs none.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(plain) => plain.read.poll_readable(cx),
+            Transport::Tls(tls) => tls.poll_readable(cx),
+        }
+    }
+
+    /// True while a read is in flight that holds the caller's buffer.
+    pub fn is_reading(&self) -> bool {
+        match self {
+            Transport::Plain(plain) => plain.read.is_reading(),
+            // It reads into a buffer of its own.
+            Transport::Tls(_) => false,
+        }
+    }
+
+    /// Asks for the read in flight to come back, to give its buffer up. Poll on until it does.
+    pub fn cancel_read(&mut self) {
+        match self {
+            Transport::Plain(plain) => plain.read.cancel(),
+            Transport::Tls(tls) => tls.cancel_read(),
+        }
+    }
+
+    /// Appends to what will be sent.
+    #[inline]
+    pub fn stage(&mut self, bytes: &[u8]) {
+        match self {
+            Transport::Plain(plain) => plain.writer.stage(bytes),
+            Transport::Tls(tls) => tls.stage(bytes),
+        }
+    }
+
+    /// Appends what `write` appends to the buffer that it gets, which has room for `bytes_expected` more. For what consists of many
+    /// small parts.
+    #[inline]
+    pub fn stage_with(&mut self, bytes_expected: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        match self {
+            Transport::Plain(plain) => plain.writer.queue.push_with(bytes_expected, write),
+            Transport::Tls(tls) => tls.stage_with(bytes_expected, write),
+        }
+    }
+
+    /// Appends a part of a shared buffer; over a plain connection it is not copied.
+    pub fn stage_shared(&mut self, buffer: &Rc<Vec<u8>>, range: Range<usize>) {
+        match self {
+            Transport::Plain(plain) => plain.writer.stage_shared(buffer, range),
+            Transport::Tls(tls) => tls.stage_shared(buffer, range),
+        }
+    }
+
+    /// Bytes staged or in flight.
+    #[inline]
+    pub fn staged_bytes(&self) -> usize {
+        match self {
+            Transport::Plain(plain) => plain.writer.staged_bytes(),
+            Transport::Tls(tls) => tls.staged_bytes(),
+        }
+    }
+
+    /// Sends what is staged. Ready when everything has been handed to the kernel.
+    ///
+    /// # Errors
+    /// What the kernel says; the connection is of no use then.
+    #[inline]
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(plain) => plain.writer.poll_flush(cx),
+            Transport::Tls(tls) => tls.poll_flush(cx),
+        }
+    }
+
+    /// Bytes staged and not yet with the kernel.
+    #[inline]
+    pub fn waiting_bytes(&self) -> usize {
+        match self {
+            Transport::Plain(plain) => plain.writer.queue.bytes(),
+            Transport::Tls(tls) => tls.waiting_bytes(),
+        }
+    }
+
+    /// Sends what is staged and then tells the peer that nothing follows (TLS: close_notify). Ready when all of it has been
+    /// handed to the kernel; dropping the transport then closes the socket.
+    ///
+    /// # Errors
+    /// What the kernel or TLS says.
+    pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(plain) => plain.writer.poll_flush(cx),
+            Transport::Tls(tls) => tls.poll_close(cx),
+        }
+    }
+
+    /// Tells the peer at once that nothing follows, while what it still sends can be read. Only after `poll_close`.
+    pub fn end_sending(&self) {
+        match self {
+            Transport::Plain(plain) => plain.writer.half.end_sending(),
+            Transport::Tls(tls) => tls.end_sending(),
+        }
+    }
+
+    /// Closes with a reset, so that the peer sees a broken answer as broken.
+    pub fn reset_on_close(&self) {
+        match self {
+            Transport::Plain(plain) => plain.writer.half.reset_on_close(),
+            Transport::Tls(tls) => tls.reset_on_close(),
+        }
+    }
+
+    /// Gives back what an idle connection does not need.
+    pub fn shrink(&mut self) {
+        match self {
+            Transport::Plain(plain) => plain.writer.shrink(),
+            Transport::Tls(tls) => tls.shrink(),
+        }
+    }
+}
+
+/// Sends a queue of bytes over one half, one operation at a time.
+pub struct Writer {
+    half: rt::WriteHalf,
+    queue: Queue,
+    in_flight_bytes: usize,
+}
+
+impl Writer {
+    pub fn new(half: rt::WriteHalf) -> Writer {
+        Writer { half, queue: Queue::default(), in_flight_bytes: 0 }
+    }
+
+    #[inline]
+    pub fn stage(&mut self, bytes: &[u8]) {
+        self.queue.push(bytes);
+    }
+
+    pub fn stage_shared(&mut self, buffer: &Rc<Vec<u8>>, range: Range<usize>) {
+        self.queue.push_shared(buffer, range);
+    }
+
+    #[inline]
+    pub fn staged_bytes(&self) -> usize {
+        self.queue.bytes() + self.in_flight_bytes
+    }
+
+    pub fn half(&self) -> &rt::WriteHalf {
+        &self.half
+    }
+
+    /// As `Transport::poll_flush`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if let Some(sent) = ready!(self.half.poll_idle(cx))? {
+                self.in_flight_bytes = 0;
+                self.queue.recycle(sent);
+            }
+            match self.queue.pop() {
+                None => return Poll::Ready(Ok(())),
+                Some(Segment::Owned(buffer)) => {
+                    self.in_flight_bytes = buffer.len();
+                    self.half.start(buffer);
+                }
+                Some(Segment::Shared(buffer, range)) => {
+                    self.in_flight_bytes = range.len();
+                    self.half.start_shared(buffer, range);
+                }
+            }
+        }
+    }
+
+    pub fn shrink(&mut self) {
+        self.queue.shrink();
+    }
+}
+
+/// Bytes in order, some of them parts of shared buffers.
+#[derive(Default)]
+pub struct Queue {
+    segments: VecDeque<Segment>,
+    /// How much of the first segment has been taken already.
+    taken: usize,
+    /// An emptied buffer for the next segment.
+    spare: Vec<u8>,
+    bytes: usize,
+}
+
+enum Segment {
+    Owned(Vec<u8>),
+    Shared(Rc<Vec<u8>>, Range<usize>),
+}
+
+/// A sent buffer beyond this is freed rather than kept for the next use.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
+impl Queue {
+    /// Bytes in the queue.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    #[inline]
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.push_with(bytes.len(), |buffer| buffer.extend_from_slice(bytes));
+    }
+
+    /// As `Transport::stage_with`. `write` must only append.
+    #[inline]
+    pub fn push_with(&mut self, bytes_expected: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if !matches!(self.segments.back(), Some(Segment::Owned(_))) {
+            self.segments.push_back(Segment::Owned(std::mem::take(&mut self.spare)));
+        }
+        let Some(Segment::Owned(buffer)) = self.segments.back_mut() else { unreachable!("an owned segment is last") };
+        let before = buffer.len();
+        buffer.reserve(bytes_expected);
+        write(buffer);
+        self.bytes += buffer.len() - before;
+    }
+
+    pub fn push_shared(&mut self, buffer: &Rc<Vec<u8>>, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        self.bytes += range.len();
+        self.segments.push_back(Segment::Shared(buffer.clone(), range));
+    }
+
+    /// The bytes that come first; empty when there are none.
+    pub fn front(&self) -> &[u8] {
+        match self.segments.front() {
+            Some(Segment::Owned(buffer)) => &buffer[self.taken..],
+            Some(Segment::Shared(buffer, range)) => &buffer[range.start + self.taken..range.end],
+            None => &[],
+        }
+    }
+
+    /// Removes `count` bytes of what `front` returned.
+    pub fn take(&mut self, count: usize) {
+        self.taken += count;
+        self.bytes -= count;
+        if self.front().is_empty() {
+            self.taken = 0;
+            if let Some(Segment::Owned(mut buffer)) = self.segments.pop_front() {
+                buffer.clear();
+                self.recycle(buffer);
+            }
+        }
+    }
+
+    /// The first segment whole. Not to be mixed with `take`.
+    fn pop(&mut self) -> Option<Segment> {
+        loop {
+            let segment = self.segments.pop_front()?;
+            match &segment {
+                Segment::Owned(buffer) => {
+                    if buffer.is_empty() {
+                        continue;
+                    }
+                    self.bytes -= buffer.len();
+                }
+                Segment::Shared(_, range) => self.bytes -= range.len(),
+            }
+            return Some(segment);
+        }
+    }
+
+    /// Takes an emptied buffer for the next segment.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= SPARE_BYTES_MAX && buffer.capacity() > self.spare.capacity() {
+            self.spare = buffer;
+        }
+    }
+
+    pub fn shrink(&mut self) {
+        self.spare = Vec::new();
+        if self.segments.is_empty() {
+            self.segments = VecDeque::new();
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! One request and its answer over an HTTP/1.1 connection.
+//!
+//! The request is written anew from parsed parts, never from the client's bytes. Small bodies go out with the head in one write;
+//! large ones are sent from the buffer that they arrived in. The answer is taken as it comes: head, then runs of data in the
+//! connection's read buffer, without a copy. Framing that two parsers could read differently ends the connection.
+//!
+//! Dropping a call closes the connection: that is how an exchange is cancelled upstream. `finish` gives it back to its pool
+//! when nothing is left on it.
+
+use super::{
+    Content, Piece, UpstreamRequest,
+    answer_head::{AnswerHead, digits},
+    pool::Http1Lease,
+};
+use crate::{
+    data_plane::chunked::ChunkedDecoder,
+    error::Upstream,
+    limits::{INTERIM_ANSWERS_MAX, READ_BYTES, UPSTREAM_HEAD_BYTES_MAX},
+};
+use std::{
+    mem::MaybeUninit,
+    ops::Range,
+    task::{Context, Poll, ready},
+};
+
+/// A body up to this goes out in one buffer with its head: copying it costs less than a second write.
+const COPIED_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// An exchange on one connection.
+pub struct Call {
+    lease: Http1Lease,
+    upload: Upload,
+    framing: Framing,
+    /// Where in the read buffer the next unread byte is.
+    at: usize,
+    /// The present run of data within the read buffer.
+    data: Range<usize>,
+    keep_alive: bool,
+    /// The last read used all the room it had.
+    filled_up: bool,
+    interims: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upload {
+    /// Everything is staged.
+    Whole,
+    /// More comes by `send_more`; `true`: as chunks.
+    Open { chunked: bool },
+}
+
+enum Framing {
+    /// The head has not been read yet.
+    Head,
+    Length(u64),
+    Chunked(ChunkedDecoder),
+    UntilClose,
+    Ended,
+}
+
+impl Call {
+    /// Stages the request. Nothing is sent before the first poll.
+    pub fn start(mut lease: Http1Lease, request: UpstreamRequest<'_>) -> Call {
+        let mut digits = itoa::Buffer::new();
+        let transport = &mut lease.transport;
+        let lines = request.deployment.http1_lines.expose();
+        let (framing, length): (&[u8], &str) = match request.body.length {
+            Some(length) => (b"content-length: ", digits.format(length)),
+            None => (b"transfer-encoding: chunked", ""),
+        };
+        let copied = match &request.body.content {
+            Content::Patched { patch, text } => patch.patched_bytes(text.len()),
+            Content::Pieces(_) => 0,
+        };
+        // The parts of known length are 160 bytes at most.
+        let head_bytes = 160 + request.base_path.len() + request.path.len() + lines.len() + request.content_type.len();
+        transport.stage_with(head_bytes + request.forward.len() + copied, |out| {
+            out.extend_from_slice(b"POST ");
+            out.extend_from_slice(request.base_path.as_bytes());
+            out.extend_from_slice(request.path.as_bytes());
+            out.extend_from_slice(b" HTTP/1.1\r\n");
+            out.extend_from_slice(lines);
+            out.extend_from_slice(b"content-type: ");
+            out.extend_from_slice(request.content_type);
+            out.extend_from_slice(b"\r\naccept: ");
+            out.extend_from_slice(request.accept.as_bytes());
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(request.forward);
+            out.extend_from_slice(framing);
+            out.extend_from_slice(length.as_bytes());
+            out.extend_from_slice(b"\r\n\r\n");
+            if let Content::Patched { patch, text } = &request.body.content {
+                patch.append_to(text, out);
+            }
+        });
+        let staged = copied + request.body.content.pieces().iter().map(Piece::len).sum::<usize>();
+        let complete = request.body.length == Some(staged as u64);
+        let chunked = request.body.length.is_none();
+        if chunked && staged > 0 {
+            transport.stage(format!("{staged:x}\r\n").as_bytes());
+        }
+        for piece in request.body.content.pieces() {
+            match piece {
+                Piece::Owned(bytes) => transport.stage(bytes),
+                Piece::Shared(buffer, range) if range.len() <= COPIED_BODY_BYTES_MAX => {
+                    transport.stage(&buffer[range.clone()]);
+                }
+                Piece::Shared(buffer, range) => transport.stage_shared(buffer, range.clone()),
+            }
+        }
+        if chunked && staged > 0 {
+            transport.stage(b"\r\n");
+        }
+        Call {
+            lease,
+            upload: if complete { Upload::Whole } else { Upload::Open { chunked } },
+            framing: Framing::Head,
+            at: 0,
+            data: 0..0,
+            keep_alive: true,
+            filled_up: false,
+            interims: 0,
+        }
+    }
+
+    /// True when the connection had served another request before: a failure before any byte came may then be the peer's
+    /// keep-alive timer, and one fresh connection is worth a try.
+    pub fn is_reused(&self) -> bool {
+        self.lease.has_idled()
+    }
+
+    /// Ready when more of the body may be sent.
+    ///
+    /// # Errors
+    /// `ResetBeforeAnswer` when the connection broke.
+    pub fn poll_send_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Upstream>> {
+        ready!(self.lease.transport.poll_flush(cx)).map_err(|_| Upstream::ResetBeforeAnswer)?;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends more of a body whose length was not all staged at the start.
+    pub fn send_more(&mut self, bytes: &[u8]) {
+        match self.upload {
+            Upload::Open { chunked: true } if !bytes.is_empty() => {
+                self.lease.transport.stage(format!("{:x}\r\n", bytes.len()).as_bytes());
+                self.lease.transport.stage(bytes);
+                self.lease.transport.stage(b"\r\n");
+            }
+            Upload::Open { .. } => self.lease.transport.stage(bytes),
+            Upload::Whole => debug_assert!(bytes.is_empty()),
+        }
+    }
+
+    /// Ends a body sent by `send_more`.
+    pub fn end_body(&mut self) {
+        if self.upload == (Upload::Open { chunked: true }) {
+            self.lease.transport.stage(b"0\r\n\r\n");
+        }
+        self.upload = Upload::Whole;
+    }
+
+    /// The answer's head. Sends what is staged meanwhile. An answer may come before all was sent.
+    ///
+    /// # Errors
+    /// `ResetBeforeAnswer` when the connection ended without an answer, `BadResponse` when it is not HTTP.
+    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Upstream>> {
+        loop {
+            // A failed write is no verdict: the peer may have answered and closed. Reading tells.
+            let _ = self.lease.transport.poll_flush(cx);
+            if self.at < self.lease.buffer.len()
+                && let Some(head) = self.parse_head()?
+            {
+                return Poll::Ready(Ok(head));
+            }
+            let seen = self.lease.buffer.len();
+            if seen > UPSTREAM_HEAD_BYTES_MAX {
+                return Poll::Ready(Err(Upstream::BadResponse));
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(0) | Err(_) => {
+                    let nothing_came = seen == 0 && self.interims == 0;
+                    return Poll::Ready(Err(if nothing_came {
+                        Upstream::ResetBeforeAnswer
+                    } else {
+                        Upstream::BadResponse
+                    }));
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        let connection = &mut *self.lease;
+        // While a read is in flight the kernel has the buffer, and what is here needs no room.
+        let room = connection.buffer.capacity() - connection.buffer.len();
+        if !connection.transport.is_reading() && (room < READ_BYTES / 4 || (self.filled_up && room < READ_BYTES)) {
+            connection.buffer.reserve(READ_BYTES);
+        }
+        let read = ready!(connection.transport.poll_read(cx, &mut connection.buffer));
+        // An ordinary answer fits into the small buffer that an idle connection has lent; where one does not, read more at a time.
+        self.filled_up = connection.buffer.len() == connection.buffer.capacity();
+        Poll::Ready(read)
+    }
+
+    /// Reads a head from the buffer if one is complete; interim answers are skipped.
+    fn parse_head(&mut self) -> Result<Option<AnswerHead>, Upstream> {
+        loop {
+            let mut headers = [MaybeUninit::uninit(); 128];
+            let mut response = httparse::Response::new(&mut []);
+            let bytes = &self.lease.buffer[self.at..];
+            let length = match httparse::ParserConfig::default().parse_response_with_uninit_headers(
+                &mut response,
+                bytes,
+                &mut headers,
+            ) {
+                Ok(httparse::Status::Complete(length)) => length,
+                Ok(httparse::Status::Partial) => return Ok(None),
+                Err(_) => return Err(Upstream::BadResponse),
+            };
+            let status = response.code.unwrap_or(0);
+            if (100..200).contains(&status) {
+                self.interims += 1;
+                // 101 would change the protocol, which was never asked for.
+                if status == 101 || self.interims > INTERIM_ANSWERS_MAX {
+                    return Err(Upstream::BadResponse);
+                }
+                self.at += length;
+                continue;
+            }
+            let (head, framing, keep_alive) = read_head(status, response.version == Some(1), response.headers)?;
+            self.framing = framing;
+            self.keep_alive = keep_alive;
+            self.at += length;
+            return Ok(Some(head));
+        }
+    }
+
+    /// Ready with `true` when `data` is not empty, with `false` at the clean end of the answer.
+    ///
+    /// # Errors
+    /// `Truncated` when the connection ended early, `BadResponse` when the framing is broken.
+    pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Upstream>> {
+        loop {
+            if !self.data.is_empty() {
+                return Poll::Ready(Ok(true));
+            }
+            let unread = &self.lease.buffer[self.at.min(self.lease.buffer.len())..];
+            match &mut self.framing {
+                Framing::Ended => return Poll::Ready(Ok(false)),
+                Framing::Head => return Poll::Ready(Err(Upstream::BadResponse)),
+                Framing::Length(0) => self.framing = Framing::Ended,
+                Framing::Length(left) if !unread.is_empty() => {
+                    let run = unread.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= run as u64;
+                    self.data = self.at..self.at + run;
+                    self.at += run;
+                }
+                Framing::UntilClose if !unread.is_empty() => {
+                    self.data = self.at..self.at + unread.len();
+                    self.at = self.data.end;
+                }
+                Framing::Chunked(decoder) if !unread.is_empty() => {
+                    let step = decoder.step(unread).map_err(|_| Upstream::BadResponse)?;
+                    self.data = self.at + step.data.start..self.at + step.data.end;
+                    self.at += step.consumed;
+                    if step.done {
+                        self.framing = Framing::Ended;
+                    }
+                }
+                _ => {
+                    // Everything read so far was passed on: the buffer starts anew. While a read is in flight it is with the kernel.
+                    self.lease.buffer.clear();
+                    self.at = 0;
+                    match ready!(self.poll_fill(cx)) {
+                        Ok(0) if matches!(self.framing, Framing::UntilClose) => {
+                            self.keep_alive = false;
+                            self.framing = Framing::Ended;
+                        }
+                        Ok(0) | Err(_) => return Poll::Ready(Err(Upstream::Truncated)),
+                        Ok(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// The present run of data.
+    #[inline]
+    pub fn data(&self) -> &[u8] {
+        &self.lease.buffer[self.data.clone()]
+    }
+
+    /// Done with the first `bytes` of it.
+    #[inline]
+    pub fn consume(&mut self, bytes: usize) {
+        self.data.start += bytes;
+        debug_assert!(self.data.start <= self.data.end);
+    }
+
+    /// True when nothing comes after the present run of data.
+    #[inline]
+    pub fn data_is_last(&self) -> bool {
+        matches!(self.framing, Framing::Ended | Framing::Length(0))
+    }
+
+    /// Gives the connection back when the answer ended and nothing else is on it; closes it otherwise.
+    pub fn finish(mut self) {
+        let empty = self.at >= self.lease.buffer.len() && self.lease.transport.staged_bytes() == 0;
+        let ended = self.data_is_last() && self.data.is_empty();
+        if ended && self.keep_alive && self.upload == Upload::Whole && empty {
+            self.lease.buffer.clear();
+            self.lease.give_back();
+        }
+    }
+}
+
+fn read_head(
+    status: u16,
+    http11: bool,
+    headers: &[httparse::Header<'_>],
+) -> Result<(AnswerHead, Framing, bool), Upstream> {
+    let mut head = AnswerHead::new(status);
+    let mut length = None;
+    let mut chunked = false;
+    let mut keep_alive = http11;
+    for header in headers {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        // Most headers end here.
+        if !matches!(header.name.len(), 10 | 14 | 17) {
+        } else if is("content-length") {
+            let value = digits(header.value).ok_or(Upstream::BadResponse)?;
+            // The same length twice is what some proxies do; two lengths are an attack.
+            if length.is_some_and(|before| before != value) {
+                return Err(Upstream::BadResponse);
+            }
+            length = Some(value);
+        } else if is("transfer-encoding") {
+            if chunked || !http11 || !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                return Err(Upstream::BadResponse);
+            }
+            chunked = true;
+        } else if is("connection") {
+            keep_alive &= !contains_token(header.value, b"close");
+            keep_alive |= !http11 && contains_token(header.value, b"keep-alive");
+        }
+        head.header(header.name, header.value);
+    }
+    let framing = match (chunked, length) {
+        (true, Some(_)) => return Err(Upstream::BadResponse),
+        _ if status == 204 || status == 304 => Framing::Ended,
+        (true, None) => Framing::Chunked(ChunkedDecoder::default()),
+        (false, Some(length)) => Framing::Length(length),
+        (false, None) => Framing::UntilClose,
+    };
+    Ok((head, framing, keep_alive))
+}
+
+/// True if a comma-separated list has `token`, without regard to case.
+pub fn contains_token(list: &[u8], token: &[u8]) -> bool {
+    list.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+}

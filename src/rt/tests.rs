@@ -1,0 +1,294 @@
+//! One test for each hazard that the fence is there for.
+
+use super::*;
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    rc::Rc,
+    task::Poll,
+    time::Instant,
+};
+
+/// Runs `test` on both drivers.
+fn on_both<F: Future<Output = ()>>(test: impl Fn() -> F) {
+    run(Driver::Epoll, test()).expect("epoll works everywhere");
+    match DriverChoice::Auto.probe().expect("auto never fails").0 {
+        Driver::IoUring => run(Driver::IoUring, test()).expect("the probe succeeded"),
+        Driver::Epoll => eprintln!("io_uring is off here; only epoll was tested"),
+    }
+}
+
+/// A connected pair: ours on the runtime, the peer's blocking.
+fn pair() -> (Stream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("connect");
+    let (ours, _) = listener.accept().expect("accept");
+    (Accepted::Tcp(ours).into_stream().expect("register"), peer)
+}
+
+/// Polls once, without waiting.
+async fn once<T>(mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>) -> Option<T> {
+    poll_fn(|cx| match poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+#[test]
+fn read_that_nobody_polls_loses_nothing() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let mut received = Vec::new();
+        let mut sent = 0usize;
+        let mut buffer = Vec::with_capacity(64);
+        while received.len() < 4096 {
+            // Start a read, walk away from it while the bytes arrive, come back.
+            let early = once(|cx| ours.read.poll_read(cx, &mut buffer)).await;
+            if early.is_none() {
+                if sent < 4096 {
+                    let piece: Vec<u8> = (sent..sent + 32).map(|n| n as u8).collect();
+                    peer.write_all(&piece).expect("send");
+                    sent += 32;
+                }
+                sleep_ms(0).await;
+                poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+            }
+            received.append(&mut buffer);
+        }
+        assert!(received.iter().enumerate().all(|(at, byte)| *byte == at as u8));
+    });
+}
+
+#[test]
+fn cancelled_read_gives_back_its_buffer_and_what_came_is_read_later() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let mut buffer = Vec::with_capacity(64);
+        for round in 0..200u32 {
+            assert!(once(|cx| ours.read.poll_read(cx, &mut buffer)).await.is_none());
+            ours.read.cancel();
+            if round % 2 == 0 {
+                peer.write_all(&round.to_le_bytes()).expect("send");
+            }
+            let cancelled = poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await;
+            if round % 2 == 1 {
+                assert!(cancelled.is_err());
+                assert!(buffer.is_empty() && buffer.capacity() >= 64);
+                continue;
+            }
+            while buffer.len() < 4 {
+                poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+            }
+            assert_eq!(buffer, round.to_le_bytes());
+            buffer.clear();
+        }
+    });
+}
+
+#[test]
+fn readiness_holds_no_buffer_and_then_reads() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        assert!(once(|cx| ours.read.poll_readable(cx)).await.is_none());
+        peer.write_all(b"hello").expect("send");
+        poll_fn(|cx| ours.read.poll_readable(cx)).await.expect("ready");
+        let mut buffer = Vec::with_capacity(16);
+        poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+        assert_eq!(buffer, b"hello");
+        // The peer's end is also readiness.
+        drop(peer);
+        poll_fn(|cx| ours.read.poll_readable(cx)).await.expect("ready");
+        assert_eq!(poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("end"), 0);
+    });
+}
+
+#[test]
+fn read_begun_after_an_abandoned_wait_for_readiness_still_reads() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        assert!(once(|cx| ours.read.poll_readable(cx)).await.is_none());
+        let mut buffer = Vec::with_capacity(16);
+        assert!(once(|cx| ours.read.poll_read(cx, &mut buffer)).await.is_none());
+        peer.write_all(b"hello").expect("send");
+        poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+        assert_eq!(buffer, b"hello");
+    });
+}
+
+#[test]
+fn accept_task_serves_every_connection_and_leaks_no_descriptor() {
+    on_both(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let accepted = Rc::new(Cell::new(0));
+        let count = accepted.clone();
+        let acceptor = listen(Listener::Tcp(listener), move |_| count.set(count.get() + 1)).expect("listen");
+        let peers: Vec<_> = (0..100).map(|_| TcpStream::connect(address).expect("connect")).collect();
+        while accepted.get() < 100 {
+            sleep_ms(1).await;
+        }
+        // Each accepted connection was dropped; a leaked descriptor would keep its peer from seeing the end.
+        for mut peer in peers {
+            assert_eq!(peer.read(&mut [0; 1]).expect("the end"), 0);
+        }
+        acceptor.stop();
+        // The listener itself is closed once its last accept has been awaited.
+        while TcpStream::connect(address).is_ok() {
+            sleep_ms(1).await;
+        }
+    });
+}
+
+#[test]
+fn panic_costs_its_task_only_and_closes_what_it_owned() {
+    on_both(async || {
+        let (ours, mut peer) = pair();
+        let told = Rc::new(Cell::new(false));
+        let tell = told.clone();
+        let panicking = async move {
+            let _owned = ours;
+            sleep_ms(1).await;
+            panic!("on purpose");
+        };
+        spawn(panicking, move || tell.set(true));
+        while !told.get() {
+            sleep_ms(1).await;
+        }
+        assert_eq!(peer.read(&mut [0; 8]).expect("a closed connection reads as its end"), 0);
+    });
+}
+
+#[test]
+fn deadlines_fire_when_due_move_and_are_given_back() {
+    on_both(async || {
+        let deadlines = Deadlines::new(Instant::now());
+        deadlines.tick(1_000);
+        let deadline = deadlines.slot();
+        let fired = Rc::new(Cell::new(false));
+        let seen = fired.clone();
+        deadline.set_in_ms(500);
+        spawn(
+            async move {
+                poll_fn(|cx| deadline.poll_due(cx)).await;
+                // Moving it forward makes it pending again.
+                deadline.set_in_ms(500);
+                assert!(once(|cx| deadline.poll_due(cx)).await.is_none());
+                seen.set(true);
+            },
+            || {},
+        );
+        sleep_ms(1).await;
+        deadlines.tick(1_499);
+        sleep_ms(1).await;
+        assert!(!fired.get());
+        deadlines.tick(1_500);
+        while !fired.get() {
+            sleep_ms(1).await;
+        }
+        // The slot came back and is not set.
+        let again = deadlines.slot();
+        assert_eq!(again.at_ms(), None);
+    });
+}
+
+#[test]
+fn mailbox_wakes_its_shard_from_another_thread_and_refuses_when_full() {
+    on_both(async || {
+        let (sender, mut receiver) = mailbox::<u32>(4);
+        let sending = std::thread::spawn(move || {
+            for item in 0..1_000u32 {
+                let mut item = item;
+                while let Err(back) = sender.send(item) {
+                    item = back;
+                    std::thread::yield_now();
+                }
+            }
+        });
+        for expected in 0..1_000u32 {
+            assert_eq!(receiver.receive().await, expected);
+        }
+        sending.join().expect("sender");
+        let (sender, _receiver) = mailbox::<u32>(1);
+        assert_eq!(sender.send(1), Ok(()));
+        assert_eq!(sender.send(2), Err(2));
+    });
+}
+
+#[test]
+fn timers_run_beside_a_busy_task() {
+    on_both(async || {
+        // Tasks that are always ready again through the kernel, as a busy connection is.
+        let (mut ours, mut peer) = pair();
+        let stop = Rc::new(Cell::new(false));
+        let stopped = stop.clone();
+        let echo = std::thread::spawn(move || {
+            let mut piece = [0; 64];
+            while let Ok(count @ 1..) = peer.read(&mut piece) {
+                if peer.write_all(&piece[..count]).is_err() {
+                    break;
+                }
+            }
+        });
+        let turns = Rc::new(RefCell::new(0u32));
+        let counted = turns.clone();
+        spawn(
+            async move {
+                let mut buffer = Vec::with_capacity(64);
+                while !stopped.get() {
+                    ours.write.start(b"ping".to_vec());
+                    poll_fn(|cx| ours.write.poll_idle(cx)).await.expect("write");
+                    buffer.clear();
+                    poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+                    *counted.borrow_mut() += 1;
+                }
+            },
+            || {},
+        );
+        for _ in 0..5 {
+            sleep_ms(1).await;
+        }
+        assert!(*turns.borrow() > 0);
+        stop.set(true);
+        sleep_ms(1).await;
+        while Rc::strong_count(&turns) > 1 {
+            sleep_ms(1).await;
+        }
+        echo.join().expect("echo");
+    });
+}
+
+#[test]
+fn shared_part_of_a_buffer_is_sent_as_it_is() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let whole = Rc::new((0..=255u8).cycle().take(300_000).collect::<Vec<_>>());
+        ours.write.start_shared(whole.clone(), 10..290_010);
+        let reading = std::thread::spawn(move || {
+            let mut all = vec![0; 290_000];
+            peer.read_exact(&mut all).expect("read");
+            all
+        });
+        poll_fn(|cx| ours.write.poll_idle(cx)).await.expect("write");
+        assert_eq!(reading.join().expect("reader"), whole[10..290_010]);
+    });
+}
+
+#[test]
+fn large_write_goes_out_whole_and_gives_its_buffer_back() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let reading = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all).expect("read");
+            all.len()
+        });
+        ours.write.start(vec![7; 3_000_000]);
+        let back = poll_fn(|cx| ours.write.poll_idle(cx)).await.expect("write").expect("buffer");
+        assert!(back.is_empty() && back.capacity() >= 3_000_000);
+        drop(ours);
+        assert_eq!(reading.join().expect("reader"), 3_000_000);
+    });
+}
