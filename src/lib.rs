@@ -34,7 +34,11 @@
 #![cfg_attr(test, allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros))]
 
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+pub mod cli;
+#[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
 pub mod config;
+#[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+pub mod control_plane;
 pub mod data_plane;
 pub mod dialects;
 pub mod error;
@@ -44,6 +48,8 @@ pub mod json;
 pub mod limits;
 pub mod node;
 pub mod policy;
+#[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+pub mod process;
 pub mod providers;
 pub mod routing;
 pub mod rt;

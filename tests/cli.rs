@@ -1,0 +1,167 @@
+//! The program as a person runs it: arguments, standard output, standard error, exit status.
+
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+/// Runs the program in an environment that holds nothing but `variables`.
+fn ringway(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+    command.args(arguments).env_clear().envs(variables.iter().copied());
+    command.output().expect("the program runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+const OPENAI: (&str, &str) = ("OPENAI_API_KEY", "sk-canary-0123456789");
+
+/// What `keys create` prints is accepted as it stands, and the key is nowhere in the file.
+#[test]
+fn a_created_key_makes_a_configuration_complete() {
+    let created = ringway(&["keys", "create", "--name", "laptop", "--expires", "90d"], &[]);
+    assert!(created.status.success());
+    let text = stdout(&created);
+    let (secret, lines) = text.split_once('\n').expect("the key and the lines");
+    assert!(secret.starts_with("rw-") && !lines.contains(secret));
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ringway.toml");
+    let rest = "[providers.openai]\nkind = 'openai'\ncredential = '${env:OPENAI_API_KEY}'\n\
+                [[models]]\nname = '*'\ndeployments = ['openai/*']\n";
+    fs::write(&path, format!("{lines}\n{rest}")).expect("written");
+    let checked = ringway(&["check", "--config", &path.display().to_string()], &[OPENAI]);
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    assert!(stdout(&checked).contains("1 key, 1 model, 1 deployment, 1 endpoint"), "{}", stdout(&checked));
+    assert_eq!(stderr(&checked), "");
+}
+
+#[test]
+fn check_reports_everything_and_fails() {
+    let output = ringway(&["check", "--config", "tests/config/bad/shape.toml"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let expected = fs::read_to_string("tests/config/bad/shape.txt").expect("the case");
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+    assert!(stderr(&output).ends_with("errors found; the configuration would be refused\n"));
+}
+
+#[test]
+fn check_of_a_missing_file_fails() {
+    let output = ringway(&["check", "--config", "/nowhere/ringway.toml"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/nowhere/ringway.toml: no such file"), "{}", stderr(&output));
+}
+
+/// The effective configuration shows references, never what they stand for, and is itself a configuration.
+#[test]
+fn the_effective_configuration_can_be_saved_and_shows_no_secret() {
+    let main = "tests/config/good/merged/ringway.toml";
+    let variables = [("CANARY_KEY", "sk-canary-0123456789")];
+    let output = ringway(&["check", "--print-effective", "--config", main], &variables);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("credential = \"${env:CANARY_KEY}\"") && !text.contains("sk-canary"), "{text}");
+    assert!(text.contains("warm_min = 3") && text.contains("head_timeout_ms = 3000"), "{text}");
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ringway.toml");
+    fs::write(&path, &text).expect("written");
+    let again = ringway(&["check", "--print-effective", "--config", &path.display().to_string()], &variables);
+    assert_eq!(stdout(&again), text);
+}
+
+#[test]
+fn without_a_file_the_environment_is_checked() {
+    if Path::new(ringway::config::origin::DEFAULT_PATH).exists() {
+        return; // This machine has Ringway installed; its configuration is not ours to judge.
+    }
+    let output = ringway(&["check"], &[OPENAI]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let effective = ringway(&["check", "--print-effective"], &[OPENAI]);
+    assert!(stdout(&effective).contains("credential = \"${env:OPENAI_API_KEY}\""), "{}", stdout(&effective));
+    assert!(!stdout(&effective).contains("canary"));
+
+    let nothing = ringway(&["check"], &[]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(stderr(&nothing).contains("OPENAI_API_KEY"), "{}", stderr(&nothing));
+}
+
+#[test]
+fn the_schema_is_json() {
+    let output = ringway(&["schema"], &[]);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(schema["title"], "Ringway configuration");
+    assert!(schema["properties"]["server"].is_object());
+}
+
+#[test]
+fn providers_are_listed() {
+    let text = stdout(&ringway(&["providers"], &[]));
+    assert_eq!(text.lines().count(), ringway::providers::registry::PROVIDERS.len() + 1);
+    assert!(text.contains("openai ") && text.contains("https://api.openai.com/v1") && text.contains("OPENAI_API_KEY"));
+}
+
+#[test]
+fn wrong_arguments_are_status_2() {
+    for arguments in [&["serve", "--shards", "0"][..], &["nothing"], &["check", "--nothing"], &["keys"]] {
+        assert_eq!(ringway(arguments, &[]).status.code(), Some(2), "{arguments:?}");
+    }
+    for arguments in [&["keys", "create", "--name", "a\"b"][..], &["keys", "create", "--expires", "soon"]] {
+        let output = ringway(arguments, &[]);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""), "{arguments:?}");
+    }
+}
+
+/// The installed example is right in all its examples, and as shipped asks for what only the operator can give.
+#[test]
+fn the_example_configuration() {
+    let example = fs::read_to_string("systemd/ringway.toml").expect("the example");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ringway.toml");
+    fs::write(&path, &example).expect("written");
+    let shipped = ringway(&["check", "--config", &path.display().to_string()], &[]);
+    let keys = ["keys: there is no key", "providers: there is no provider", "models: there is no model"];
+    for key in keys {
+        assert!(stderr(&shipped).contains(key), "{}", stderr(&shipped));
+    }
+    assert!(stderr(&shipped).contains("3 errors found"), "{}", stderr(&shipped));
+
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    let text: Vec<String> = example.lines().map(uncommented).collect();
+    fs::write(&path, text.join("\n")).expect("written");
+    fs::write(directory.path().join("openai"), "sk-canary-0123456789\n").expect("written");
+    let credentials = directory.path().display().to_string();
+    let variables = [("CREDENTIALS_DIRECTORY", credentials.as_str())];
+    let all = ringway(&["check", "--config", &path.display().to_string()], &variables);
+    assert!(all.status.success(), "{}", stderr(&all));
+    assert_eq!(stderr(&all), "");
+    assert!(stdout(&all).contains("1 key, 3 models, 4 deployments, 2 endpoints"), "{}", stdout(&all));
+}
+
+/// Every key that there is stands in the example, so that nobody has to guess.
+#[test]
+fn the_example_names_every_key_of_the_server() {
+    let example = fs::read_to_string("systemd/ringway.toml").expect("the example");
+    let schema = ringway::config::schema::schema();
+    for section in ["Server", "Admin", "AccessLog", "Key", "Deadlines"] {
+        let keys = schema["$defs"][section]["properties"].as_object().expect(section);
+        // Not for an example that people copy: it lets everyone in.
+        for key in keys.keys().filter(|key| *key != "open_access") {
+            let named = example.contains(&format!("#{key} = ")) || example.contains(&format!(" {key} = "));
+            assert!(named, "{section}.{key}");
+        }
+    }
+}
