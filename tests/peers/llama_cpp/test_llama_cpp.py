@@ -1,0 +1,180 @@
+"""A real model behind Ringway: llama.cpp's server with SmolLM2-135M.
+
+What a client gets through Ringway is compared with what the server says when it is asked directly.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import openai
+import pydantic
+import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from harness.children import Child, free_port
+from harness.control import ask, connect
+from harness.waiting import wait_for
+
+ASK = [{"role": "user", "content": "Name three rivers of Europe."}]
+FIXED = {"model": "smollm2", "temperature": 0, "seed": 7, "max_tokens": 24}
+
+
+def start(folder, context_tokens=1024, slots=1):
+    port = free_port()
+    command = [sys.executable, Path(__file__).with_name("server.py"), port, context_tokens, slots]
+    child = Child(command, folder)
+    return SimpleNamespace(child=child, origin=f"http://127.0.0.1:{port}", port=port)
+
+
+def health(server):
+    """Status of its health endpoint; 0 while it does not listen yet."""
+    assert server.child.running(), server.child.stderr[-2000:]
+    try:
+        return ask(connect(server.origin), "GET", "/health")[0]
+    except ConnectionError:
+        return 0
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory):
+    server = start(tmp_path_factory.mktemp("llama"))
+    wait_for("the model is loaded", lambda: health(server) == 200)
+    yield server
+    server.child.stop()
+
+
+def entry(server):
+    return {"kind": "llama-cpp", "base_url": f"{server.origin}/v1"}
+
+
+@pytest.fixture
+def gateway(ringway, llama):
+    if os.environ.get("RINGWAY_TARGET") == "direct":
+        return SimpleNamespace(api=f"{llama.origin}/v1", key="none")
+    return ringway(providers={"llama": entry(llama)}, models={"smollm2": ["llama/smollm2"]})
+
+
+def client_of(api, key="none"):
+    return openai.OpenAI(base_url=api, api_key=key, max_retries=0)
+
+
+@pytest.fixture
+def through(gateway):
+    return client_of(gateway.api, gateway.key)
+
+
+@pytest.fixture
+def directly(llama):
+    return client_of(f"{llama.origin}/v1")
+
+
+def raw(client, **arguments):
+    """The whole answer as it came, less what differs from one answer to the next by nature."""
+    text = client.chat.completions.with_raw_response.create(**FIXED, **arguments).text
+    answer = json.loads(text if isinstance(text, str) else text())
+    for name in ("id", "created", "timings"):
+        answer.pop(name, None)
+    return answer
+
+
+def test_whole_answer_equals_the_direct_one(through, directly):
+    ours, theirs = raw(through, messages=ASK), raw(directly, messages=ASK)
+    for choice in (*ours["choices"], *theirs["choices"]):
+        # What the server leaves out is filled in; the next test looks at that.
+        choice.setdefault("logprobs", None)
+        choice["message"].setdefault("refusal", None)
+    assert ours == theirs
+    assert ours["choices"][0]["message"]["content"]
+
+
+@pytest.mark.gateway_only
+def test_whole_answer_satisfies_the_schema(through):
+    answer = raw(through, messages=ASK) | {"id": "x", "created": 1}
+    choice = answer["choices"][0]
+    assert choice["logprobs"] is None and choice["message"]["refusal"] is None
+    ChatCompletion.model_validate(answer, strict=True)
+
+
+def test_streamed_answer_equals_the_direct_one_and_the_whole_one(through, directly):
+    def streamed(client):
+        chunks = list(client.chat.completions.create(**FIXED, messages=ASK, stream=True))
+        for chunk in chunks:
+            ChatCompletionChunk.model_validate(chunk.model_dump(warnings="error"), strict=True)
+            assert chunk.choices, "no usage chunk was asked for"
+        return [(chunk.choices[0].delta.content, chunk.choices[0].finish_reason) for chunk in chunks]
+
+    ours, theirs = streamed(through), streamed(directly)
+    assert ours == theirs
+    assert ours[-1][1] in ("stop", "length")
+    text = "".join(content or "" for content, _ in ours)
+    assert text == raw(through, messages=ASK)["choices"][0]["message"]["content"]
+
+
+def test_streamed_usage(through, directly):
+    def usage(client):
+        chunks = client.chat.completions.create(
+            **FIXED, messages=ASK, stream=True, stream_options={"include_usage": True}
+        )
+        last = list(chunks)[-1]
+        assert last.choices == []
+        return last.usage.prompt_tokens, last.usage.completion_tokens
+
+    assert usage(through) == usage(directly)
+
+
+class River(pydantic.BaseModel):
+    name: str
+    length_km: int
+
+
+def test_json_schema_output_parses(through):
+    answer = through.chat.completions.parse(
+        **FIXED | {"max_tokens": 80},
+        messages=[{"role": "user", "content": "Describe the Rhine."}],
+        response_format=River,
+    )
+    assert isinstance(answer.choices[0].message.parsed, River)
+
+
+def test_embedding_style_completions_pass_through(through, directly):
+    arguments = {**FIXED, "prompt": "The Rhine is"}
+    assert (
+        through.completions.create(**arguments).choices[0].text
+        == directly.completions.create(**arguments).choices[0].text
+    )
+
+
+def test_context_overflow(through):
+    with pytest.raises(openai.BadRequestError) as caught:
+        through.chat.completions.create(**FIXED, messages=[{"role": "user", "content": "river " * 4000}])
+    assert "context" in caught.value.message
+    assert caught.value.type == "exceed_context_size_error"
+
+
+@pytest.mark.gateway_only
+def test_unavailable_while_loading_then_served(ringway, tmp_path):
+    """Sixteen slots and a check of every tensor make loading slow enough to be met by a request."""
+    gateway, statuses = None, []
+    server = start(tmp_path / "slow", context_tokens=131_072, slots=16)
+    try:
+        wait_for("the server listens", lambda: health(server) != 0)
+        gateway = ringway(providers={"llama": entry(server)}, models={"smollm2": ["llama/smollm2"]})
+        client = client_of(gateway.api, gateway.key)
+
+        def attempt():
+            try:
+                client.chat.completions.create(**FIXED | {"max_tokens": 1}, messages=ASK)
+                statuses.append(200)
+            except openai.APIStatusError as error:
+                assert error.code == "upstream_error" and error.type == "server_error"
+                statuses.append(error.status_code)
+            return statuses[-1] == 200
+
+        wait_for("the model answers", attempt, limit_s=60)
+    finally:
+        server.child.stop()
+    assert 503 in statuses[:-1], "loading was over before the first request; give the server more to load"
+    assert set(statuses) == {503, 200}
