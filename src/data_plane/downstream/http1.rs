@@ -21,7 +21,7 @@ use crate::{
         upstream::{answer_head::digits, http1::contains_token},
     },
     error::Failure,
-    limits::{HEAD_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX},
+    limits::{HEAD_BYTES_MAX, HEADERS_MAX, LINGER_BYTES_MAX, LINGER_MS, TARGET_BYTES_MAX},
     rt::Deadline,
     telemetry::cells::Cell,
 };
@@ -43,11 +43,6 @@ const PIPELINED_BYTES_MAX: usize = 64 * 1024;
 
 /// Idle time after which a connection gives its buffers up, in milliseconds.
 const SHRINK_AFTER_MS: u64 = 1_000;
-
-/// After an answer to a request whose body was not read: how long, and how much of it, is discarded before closing, so
-/// that the reset that closing with unread bytes causes does not overtake the answer.
-const LINGER_MS: u64 = 2_000;
-const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Most bytes that one read of a body asks for: a scan of as much takes some 50 us.
 const BODY_READ_BYTES_MAX: usize = 128 * 1024;

@@ -25,7 +25,8 @@ use crate::{
     },
     error::Failure,
     limits::{
-        H2_DOWNSTREAM_STREAMS_MAX, H2_HEADER_LIST_BYTES_MAX, H2_SEND_BUFFER_BYTES, HEADERS_MAX, TARGET_BYTES_MAX,
+        H2_DOWNSTREAM_STREAMS_MAX, H2_HEADER_LIST_BYTES_MAX, H2_SEND_BUFFER_BYTES, HEADERS_MAX, LINGER_BYTES_MAX,
+        LINGER_MS, TARGET_BYTES_MAX,
     },
     rt::{self, Deadline},
     telemetry::cells::Cell as Counter,
@@ -328,6 +329,32 @@ async fn answer(
             reply::refuse(&shard, &mut client, &failure).await;
         }
     }
+    if !client.gone && client.end == End::Sent && !client.body.is_end_stream() {
+        linger(&shard, &mut client).await;
+    }
+}
+
+/// After an answer that came before the end of its request: discards what the client still sends for a moment. Resetting the stream at
+/// once would be right too (RFC 9113, section 8.1), but some clients, curl 7.88 among them, then lose the answer.
+async fn linger(shard: &Rc<Shard>, client: &mut Client) {
+    let deadline = shard.deadlines.slot();
+    deadline.set_in_ms(LINGER_MS);
+    let mut discarded = 0;
+    poll_fn(|cx| {
+        while discarded < LINGER_BYTES_MAX && deadline.poll_due(cx).is_pending() {
+            match client.body.poll_data(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(data))) => {
+                    discarded += data.len();
+                    let released = client.body.flow_control().release_capacity(data.len());
+                    debug_assert!(released.is_ok());
+                }
+                Poll::Ready(Some(Err(_)) | None) => break,
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Reads a request's head into a buffer of its own, the same as an HTTP/1.1 head comes in. What RFC 9113 calls malformed has been
