@@ -64,9 +64,9 @@ pub const ADDRESSES_MAX: usize = 16;
 /// Upstream names looked up at once. Each takes a thread of the blocking pool for as long as the C library waits.
 pub const LOOKUPS_MAX: usize = 16;
 
-/// Access-log records that may wait in one shard's ring. The writer looks at least every 20 ms, so this covers bursts of
-/// 200,000 exchanges a second on one shard, in about 1 MiB.
-pub const ACCESS_LOG_RECORDS_MAX: usize = 4096;
+/// Access-log records that may wait in one shard's ring. The writer looks at least every 100 ms, so this covers bursts of
+/// 160,000 exchanges a second on one shard.
+pub const ACCESS_LOG_RECORDS_MAX: usize = 16 * 1024;
 
 /// Snapshots that the log writer keeps to resolve indexes of older records. A record is behind by as many reloads as
 /// happened during its exchange; eight reloads within one exchange is an operator's script gone wrong.

@@ -20,6 +20,7 @@ use crate::{
         resolver,
     },
     data_plane::shard::{self, Arrival, ShardListener, ShardParts},
+    limits::ACCESS_LOG_RECORDS_MAX,
     node::{EndOnDrop, Node, Phase},
     rt::{self, DriverChoice, MailboxSender},
     sys,
@@ -39,8 +40,6 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// Access records that one shard may be ahead of the log writer: a second of it at 16,000 requests/s.
-const ACCESS_LOG_RECORDS: usize = 16 * 1024;
 /// Connections on their way to a shard.
 const ARRIVALS_MAX: usize = 1024;
 /// Time for the last access records to be written, once nothing adds to them.
@@ -177,7 +176,7 @@ impl ShardStarter {
         let access_log = match &self.log {
             None => AccessLog::off(),
             Some(log) => {
-                let (producer, reader) = access_log::ring(ACCESS_LOG_RECORDS);
+                let (producer, reader) = access_log::ring(ACCESS_LOG_RECORDS_MAX);
                 log.attach(reader);
                 producer
             }

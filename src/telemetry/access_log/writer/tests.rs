@@ -189,3 +189,21 @@ fn lines_lost_to_a_full_disk_are_counted_and_never_merge() {
     let received = String::from_utf8(received.lock().expect("not poisoned").clone()).expect("UTF-8");
     assert_eq!(received, "aa\nb\nee\nff\n", "the cut line ends before the next begins");
 }
+
+#[test]
+fn looks_as_often_as_there_is_a_batch_to_find() {
+    let at_rate = |records_per_s: u64| {
+        let mut sleep = SLEEP_MIN;
+        for _ in 0..32 {
+            sleep = next_sleep(sleep, (records_per_s * sleep.as_micros() as u64 / 1_000_000) as usize);
+        }
+        sleep
+    };
+    assert_eq!(at_rate(0), SLEEP_MAX);
+    assert_eq!(at_rate(1_000), SLEEP_MAX);
+    assert_eq!(at_rate(1_000_000), SLEEP_MIN);
+    let found = 25_600 * at_rate(25_600).as_millis() / 1000;
+    assert!((250..=262).contains(&found), "{found}");
+    assert_eq!(next_sleep(SLEEP_MAX, usize::MAX), SLEEP_MIN, "a burst is followed at once");
+    assert_eq!(next_sleep(SLEEP_MIN, 0), 2 * SLEEP_MIN);
+}
