@@ -3,7 +3,7 @@
 //! A settlement is opened with the exchange and settles when it is dropped: after the last byte, when the client leaves, when the task
 //! panics. What is known by then goes into the shard's cells and into one access record.
 
-use super::shard::{Current, Held, Shard};
+use super::shard::{Current, Shard};
 use crate::{
     dialects::{endpoints::ApiEndpoint, openai_chat::usage::Usage},
     error::Failure,
@@ -27,13 +27,14 @@ pub struct Settlement {
     pub answered_us: Option<u64>,
     /// When its first byte was staged for the client.
     pub replied_us: Option<u64>,
-    _in_flight: Held,
 }
 
 impl Settlement {
     pub fn open(shard: &Rc<Shard>, current: &Current) -> Settlement {
         let began_us = shard.now_us();
         shard.state.cells.add(Cell::Requests, 1);
+        // Lowered by the drop.
+        shard.state.cells.add(Cell::InFlight, 1);
         Settlement {
             record: AccessRecord {
                 at_us: shard.unix_us(began_us),
@@ -65,7 +66,6 @@ impl Settlement {
             sent_us: None,
             answered_us: None,
             replied_us: None,
-            _in_flight: Held::new(shard, Cell::InFlight),
         }
     }
 
@@ -77,10 +77,11 @@ impl Settlement {
     /// Token counts as the provider reported them.
     pub fn used(&mut self, usage: &Usage) {
         let record = &mut self.record;
-        record.input_tokens = usage.prompt.unwrap_or(0);
-        record.cached_input_tokens = usage.cached.unwrap_or(0);
-        record.output_tokens = usage.completion.unwrap_or(0);
-        record.reasoning_tokens = usage.reasoning.unwrap_or(0);
+        let tokens = |count: Option<u64>| count.unwrap_or(0).min(u32::MAX.into()) as u32;
+        record.input_tokens = tokens(usage.prompt);
+        record.cached_input_tokens = tokens(usage.cached);
+        record.output_tokens = tokens(usage.completion);
+        record.reasoning_tokens = tokens(usage.reasoning);
     }
 
     /// The first content of a stream was staged for the client.
@@ -106,6 +107,7 @@ impl Drop for Settlement {
         let total_us = self.shard.now_us().saturating_sub(self.began_us);
         let overhead_us = self.overhead_us();
         let cells = &self.shard.state.cells;
+        cells.sub(Cell::InFlight, 1);
         if std::thread::panicking() {
             self.record.code = Failure::Internal.code();
         }
@@ -122,6 +124,6 @@ impl Drop for Settlement {
         }
         self.record.total_us = total_us;
         self.record.overhead_us = overhead_us;
-        self.shard.log(self.record.clone());
+        self.shard.log(&self.record);
     }
 }

@@ -330,7 +330,7 @@ impl Shard {
     }
 
     /// Hands a record to the log writer; counted when it has to be dropped.
-    pub fn log(&self, record: AccessRecord) {
+    pub fn log(&self, record: &AccessRecord) {
         if self.access_log.borrow_mut().push(record) {
             self.state.cells.add(Counter::AccessLogDropped, 1);
         }

@@ -12,7 +12,10 @@
 // Runs on the log thread.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
 
-use super::{AccessLogReader, line::LineFormat};
+use super::{
+    AccessLogReader,
+    line::{LineFormat, Lines},
+};
 use crate::{
     node::Node,
     telemetry::{cells::ProcessCell, operator_log},
@@ -109,19 +112,30 @@ const RECORDS_WANTED: u32 = 256;
 /// Lines are written when this many bytes have gathered.
 const PIECE_BYTES: usize = 64 * 1024;
 
+/// Records that are looked at before their places in the ring are free again. Never all that wait: while a destination takes its
+/// time, the ring would stay full.
+const TAKE_RECORDS: usize = 32;
+
 struct Writer {
     node: Arc<Node>,
     destination: Destination,
     readers: Vec<AccessLogReader>,
     format: LineFormat,
-    buffer: Vec<u8>,
+    lines: Lines,
     output: Output,
 }
 
 impl Writer {
     fn open(node: Arc<Node>, destination: Destination) -> io::Result<Writer> {
         let output = Output::new(open(&destination)?);
-        Ok(Writer { node, destination, readers: Vec::new(), format: LineFormat::default(), buffer: Vec::new(), output })
+        Ok(Writer {
+            node,
+            destination,
+            readers: Vec::new(),
+            format: LineFormat::default(),
+            lines: Lines::default(),
+            output,
+        })
     }
 
     fn run(&mut self, commands: &mpsc::Receiver<Command>) {
@@ -150,17 +164,13 @@ impl Writer {
         }
         for place in 0..self.readers.len() {
             // Bounded by what waited at the start, so that one busy shard does not keep the others waiting.
-            for _ in 0..self.readers[place].waiting() {
-                let Some(record) = self.readers[place].pop() else { break };
-                records += 1;
-                if self.destination == Destination::Nothing {
-                    continue;
-                }
-                if !self.format.knows(record.generation) {
-                    self.format.learn(&self.node.snapshot.load());
-                }
-                self.format.write(&mut self.buffer, &record);
-                if self.buffer.len() >= PIECE_BYTES {
+            let mut left = self.readers[place].waiting();
+            records += left;
+            while left > 0 {
+                let most = left.min(TAKE_RECORDS);
+                left -= most;
+                self.take(place, most);
+                if self.lines.as_bytes().len() >= PIECE_BYTES {
                     self.flush();
                 }
             }
@@ -170,14 +180,28 @@ impl Writer {
         records
     }
 
+    /// Makes lines of the oldest records of one ring.
+    fn take(&mut self, place: usize, most: usize) {
+        let Writer { node, destination, readers, format, lines, .. } = self;
+        if *destination == Destination::Nothing {
+            return readers[place].take(most, |_| {});
+        }
+        readers[place].take(most, |record| {
+            if !format.knows(record.generation) {
+                format.learn(&node.snapshot.load());
+            }
+            format.write(lines, record);
+        });
+    }
+
     fn flush(&mut self) {
-        if self.buffer.is_empty() {
+        if self.lines.count() == 0 {
             return;
         }
-        let lines = self.output.write(&self.buffer);
-        self.node.process.add(ProcessCell::AccessLogLines, lines.written);
-        self.node.process.add(ProcessCell::AccessLogLinesLost, lines.lost);
-        self.buffer.clear();
+        let fate = self.output.write(self.lines.as_bytes(), self.lines.count());
+        self.node.process.add(ProcessCell::AccessLogLines, fate.written);
+        self.node.process.add(ProcessCell::AccessLogLinesLost, fate.lost);
+        self.lines.clear();
     }
 
     fn reopen(&mut self) {
@@ -208,8 +232,9 @@ struct Output {
     failing: bool,
 }
 
+/// What became of lines.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Lines {
+struct Fate {
     written: u64,
     lost: u64,
 }
@@ -219,8 +244,8 @@ impl Output {
         Output { sink, torn: false, failing: false }
     }
 
-    /// Writes whole lines, and says how many arrived whole.
-    fn write(&mut self, lines: &[u8]) -> Lines {
+    /// Writes `count` whole lines, and says how many arrived whole.
+    fn write(&mut self, lines: &[u8], count: u64) -> Fate {
         let mut rest = lines;
         let mut outcome = if self.torn { self.sink.write_all(b"\n") } else { Ok(()) };
         if outcome.is_ok() {
@@ -246,12 +271,9 @@ impl Output {
             _ => {}
         }
         self.failing = outcome.is_err();
-        Lines { written: line_breaks(arrived), lost: line_breaks(rest) }
+        let written = if rest.is_empty() { count } else { memchr::memchr_iter(b'\n', arrived).count() as u64 };
+        Fate { written, lost: count - written }
     }
-}
-
-fn line_breaks(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 fn open(destination: &Destination) -> io::Result<Box<dyn Write + Send>> {

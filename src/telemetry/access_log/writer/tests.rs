@@ -64,8 +64,8 @@ fn stop_writes_what_waits_in_every_ring() {
     writer.commands().attach(reader_one);
     writer.commands().attach(reader_other);
     for number in 0..50 {
-        assert!(!one.push(record(number, 1)));
-        assert!(!other.push(record(1_000 + number, 1)));
+        assert!(!one.push(&record(number, 1)));
+        assert!(!other.push(&record(1_000 + number, 1)));
     }
     assert!(writer.stop(Duration::from_secs(60)));
     let lines = read(&path);
@@ -78,17 +78,36 @@ fn stop_writes_what_waits_in_every_ring() {
 #[test]
 fn full_ring_drops_and_says_so() {
     let (mut log, mut reader) = ring(2);
-    assert!(!log.push(record(1, 1)));
-    assert!(!log.push(record(2, 1)));
-    assert!(log.push(record(3, 1)));
+    assert!(!log.push(&record(1, 1)));
+    assert!(!log.push(&record(2, 1)));
+    assert!(log.push(&record(3, 1)));
     assert_eq!(reader.pop().map(|record| record.request_id), Some(RequestId(1)));
-    assert!(!log.push(record(4, 1)));
+    assert!(!log.push(&record(4, 1)));
+}
+
+#[test]
+fn records_are_taken_in_their_order_around_the_end_of_the_ring() {
+    let (mut log, mut reader) = ring(4);
+    let mut taken = Vec::new();
+    for number in 0..3 {
+        assert!(!log.push(&record(number, 1)));
+    }
+    reader.take(2, |record| taken.push(record.request_id.0));
+    assert_eq!((&taken[..], reader.waiting()), (&[0, 1][..], 1));
+    for number in 3..6 {
+        assert!(!log.push(&record(number, 1)), "what was taken has made room");
+    }
+    assert!(log.push(&record(6, 1)));
+    reader.take(100, |record| taken.push(record.request_id.0));
+    reader.take(1, |record| taken.push(record.request_id.0));
+    assert_eq!(taken, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(reader.waiting(), 0);
 }
 
 #[test]
 fn log_that_is_off_takes_everything() {
     let mut log = AccessLog::off();
-    assert!(!log.push(record(1, 1)));
+    assert!(!log.push(&record(1, 1)));
 }
 
 #[test]
@@ -96,7 +115,7 @@ fn ring_of_an_ended_shard_is_emptied_then_forgotten() {
     let mut writer = Writer::open(node(), Destination::Nothing).expect("writer");
     let (mut log, reader) = ring(8);
     writer.readers.push(reader);
-    assert!(!log.push(record(1, 1)));
+    assert!(!log.push(&record(1, 1)));
     drop(log);
     assert!(!writer.readers[0].is_finished());
     assert_eq!(writer.drain(), 1);
@@ -115,8 +134,8 @@ fn models_are_named_as_when_the_exchange_ran() {
     let mut second = fixtures::empty(2);
     fixtures::add_group(&mut second, "second");
     node.publish(Arc::new(second));
-    assert!(!log.push(record(1, 1)));
-    assert!(!log.push(record(2, 2)));
+    assert!(!log.push(&record(1, 1)));
+    assert!(!log.push(&record(2, 2)));
     writer.drain();
     assert_eq!(read(&path), [(1, Some("first".into())), (2, Some("second".into()))]);
 }
@@ -128,13 +147,13 @@ fn reopen_follows_a_rotated_file() {
     let mut writer = Writer::open(node(), Destination::File(path.clone())).expect("writer");
     let (mut log, reader) = ring(8);
     writer.readers.push(reader);
-    assert!(!log.push(record(1, 1)));
+    assert!(!log.push(&record(1, 1)));
     writer.drain();
     fs::rename(&path, &rotated).expect("rename");
-    assert!(!log.push(record(2, 1)));
+    assert!(!log.push(&record(2, 1)));
     writer.drain();
     writer.reopen();
-    assert!(!log.push(record(3, 1)));
+    assert!(!log.push(&record(3, 1)));
     writer.drain();
     assert_eq!(read(&rotated).iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(read(&path).iter().map(|(id, _)| *id).collect::<Vec<_>>(), [3]);
@@ -150,7 +169,7 @@ fn reopen_that_fails_keeps_the_open_file() {
     fs::rename(&path, &rotated).expect("rename");
     fs::create_dir(&path).expect("something in the way");
     writer.reopen();
-    assert!(!log.push(record(1, 1)));
+    assert!(!log.push(&record(1, 1)));
     writer.drain();
     assert_eq!(read(&rotated).len(), 1);
 }
@@ -183,9 +202,9 @@ fn lines_lost_to_a_full_disk_are_counted_and_never_merge() {
     let received = Arc::new(Mutex::new(Vec::new()));
     let accepts = VecDeque::from([4, 0, 0, 3]);
     let mut output = Output::new(Box::new(Scripted { accepts, received: Arc::clone(&received) }));
-    assert_eq!(output.write(b"aa\nbb\ncc\n"), Lines { written: 1, lost: 2 });
-    assert_eq!(output.write(b"dd\n"), Lines { written: 0, lost: 1 }, "still full");
-    assert_eq!(output.write(b"ee\nff\n"), Lines { written: 2, lost: 0 });
+    assert_eq!(output.write(b"aa\nbb\ncc\n", 3), Fate { written: 1, lost: 2 });
+    assert_eq!(output.write(b"dd\n", 1), Fate { written: 0, lost: 1 }, "still full");
+    assert_eq!(output.write(b"ee\nff\n", 2), Fate { written: 2, lost: 0 });
     let received = String::from_utf8(received.lock().expect("not poisoned").clone()).expect("UTF-8");
     assert_eq!(received, "aa\nb\nee\nff\n", "the cut line ends before the next begins");
 }
