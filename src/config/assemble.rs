@@ -8,6 +8,7 @@ use super::{
     checked::{Account, Checked, CheckedDeployment},
     diagnostic::Report,
     load::read_bounded,
+    lookup::ConfigMap,
     snapshot::{ClientKey, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Secret, Snapshot},
     tree::join,
 };
@@ -25,7 +26,7 @@ pub fn snapshot(
     report: &mut Report<'_>,
 ) -> Option<Snapshot> {
     let endpoints = Endpoints::build(&checked, previous, report)?;
-    let mut keys = HashMap::with_capacity(checked.keys.len());
+    let mut keys = ConfigMap::with_capacity_and_hasher(checked.keys.len(), Default::default());
     for (index, key) in checked.keys.into_iter().enumerate() {
         let client_key = ClientKey { index: index as u32, name: key.name.into(), expires_at_s: key.expires_at_s };
         keys.insert(key.hash, Arc::new(client_key));
@@ -36,7 +37,7 @@ pub fn snapshot(
         Arc::new(self::deployment(index as u32, deployment, account, endpoint))
     });
     let deployments: Vec<_> = deployments.collect();
-    let mut groups = HashMap::new();
+    let mut groups = ConfigMap::default();
     let mut prefixes = Vec::new();
     for (index, group) in checked.groups.into_iter().enumerate() {
         let name: Box<str> = group.name.into();

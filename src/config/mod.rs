@@ -4,7 +4,7 @@
 //! there are none) and what the command line overrides; `load` reads the files; `tree` keeps every value with its place;
 //! `interpolate` fills in `${env:}`, `${file:}` and `${credential:}`; `schema` holds the tree against the JSON Schema
 //! that is derived from the types in `raw`; `checked` applies every rule that a type cannot express, without I/O;
-//! `assemble` reads CA files and builds the `snapshot` that is published, and the `settings` that only a restart changes.
+//! `assemble` reads CA files and builds the `snapshot` that is published, with `lookup` for its names, and the `settings` that only a restart changes.
 //!
 //! Errors are collected, not thrown: a load reports everything it can see, each with file, line, key and a way out.
 
@@ -15,6 +15,7 @@ pub mod diagnostic;
 pub mod from_env;
 pub mod interpolate;
 pub mod load;
+pub mod lookup;
 pub mod origin;
 pub mod raw;
 pub mod schema;

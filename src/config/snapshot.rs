@@ -4,9 +4,10 @@
 //! Everything an exchange needs is precomputed here: header blocks, lookups, limits in their final units.
 //! Nothing in it changes after it is published, except `Endpoint::addresses`, which the resolver replaces.
 
+use super::lookup::ConfigMap;
 use crate::providers::Provider;
 use arc_swap::ArcSwap;
-use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// Everything an exchange may need to know, under one generation number.
 #[derive(Debug)]
@@ -15,11 +16,11 @@ pub struct Snapshot {
     pub generation: u64,
     pub server: Server,
     /// Client keys by the SHA-256 of the secret.
-    pub keys: HashMap<[u8; 32], Arc<ClientKey>>,
+    pub keys: ConfigMap<[u8; 32], Arc<ClientKey>>,
     /// True where requests without a key are let in (loopback only; `checked` refuses it elsewhere).
     pub open_access: bool,
     /// Model groups by the exact name that a client sends.
-    pub groups: HashMap<Box<str>, Arc<ModelGroup>>,
+    pub groups: ConfigMap<Box<str>, Arc<ModelGroup>>,
     /// Groups that serve every name with a prefix, longest prefix first. The prefix `""` serves everything.
     pub prefixes: Vec<(Box<str>, Arc<ModelGroup>)>,
     /// Every deployment; `Deployment::index` is the position here.

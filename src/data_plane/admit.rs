@@ -14,26 +14,45 @@ use crate::{
     error::Failure,
     json::scan::{ScanError, Scanner},
     limits::BODY_PACE_BYTES,
-    policy,
+    policy::{
+        self,
+        keys::{self, remembered::Remembered},
+    },
     rt::Deadline,
 };
 
-/// Checks host and key.
+/// Checks host and key. `remembered` is what this client's connection has shown before, where it keeps that.
 ///
 /// # Errors
 /// `HostNotAllowed`, `MissingKey`, `InvalidKey`.
-pub fn authenticate(current: &Current, inbound: &Inbound, settlement: &mut Settlement) -> Result<(), Failure> {
+pub fn authenticate(
+    current: &Current,
+    inbound: &Inbound,
+    remembered: Option<&mut Remembered>,
+    settlement: &mut Settlement,
+) -> Result<(), Failure> {
+    let snapshot = &*current.snapshot;
     let host = inbound.value(inbound.head.host).unwrap_or_default();
-    if !policy::host::host_allowed(host, &current.snapshot.server.allowed_hosts) {
+    if !policy::host::host_allowed(host, &snapshot.server.allowed_hosts) {
         return Err(Failure::HostNotAllowed);
     }
     let now_s = settlement.record.at_us / 1_000_000;
-    let token = inbound.value(inbound.head.authorization).and_then(policy::keys::bearer_token);
-    match token {
-        None if current.snapshot.open_access => {}
+    let authorization = inbound.value(inbound.head.authorization).unwrap_or_default();
+    if let Some(key) = remembered.as_ref().and_then(|shown| shown.recall(snapshot, authorization, now_s)) {
+        settlement.record.key = key;
+        return Ok(());
+    }
+    match keys::bearer_token(authorization) {
+        None if snapshot.open_access => {}
         None => return Err(Failure::MissingKey),
-        Some(_) if current.snapshot.open_access && current.snapshot.keys.is_empty() => {}
-        Some(token) => settlement.record.key = policy::keys::authenticate(&current.snapshot, token, now_s)?.index,
+        Some(_) if snapshot.open_access && snapshot.keys.is_empty() => {}
+        Some(token) => {
+            let key = keys::authenticate(snapshot, token, now_s)?;
+            settlement.record.key = key.index;
+            if let Some(remembered) = remembered {
+                remembered.note(snapshot, authorization, key);
+            }
+        }
     }
     Ok(())
 }

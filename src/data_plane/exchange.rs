@@ -137,7 +137,7 @@ impl Exchange<'_> {
             return Ok(());
         }
         let route = endpoints::route(inbound.head.method.as_str(), inbound.path());
-        admit::authenticate(&self.current, &inbound, &mut self.settlement)?;
+        admit::authenticate(&self.current, &inbound, client.remembered(), &mut self.settlement)?;
         match route? {
             Route::Model(id) => {
                 self.settlement.record.endpoint = ApiEndpoint::Model;

@@ -2,7 +2,8 @@
 //!
 //! A key is 256 random bits, so one SHA-256 is as good as a slow password hash: there is nothing to guess. Looking it up is one
 //! map access by the hash of what was shown; no comparison of secrets happens, so none can leak by its timing, and no text of
-//! the client ever reaches a query. The secret exists where it was created and at its client, nowhere else.
+//! the client ever reaches a query. The secret exists where it was created and at its client, and for as long as a connection is in
+//! use in that connection's memory (`remembered`).
 
 use crate::{
     config::snapshot::{ClientKey, Snapshot},
@@ -10,6 +11,8 @@ use crate::{
 };
 use ring::{digest, rand::SecureRandom};
 use std::sync::Arc;
+
+pub mod remembered;
 
 /// Bytes of randomness in a key.
 const SECRET_BYTES: usize = 32;

@@ -1,14 +1,17 @@
 //! Snapshots for the tests of the cold threads.
 
 use crate::{
-    config::snapshot::{
-        ClientKey, Deadlines, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Pool, Secret, Server,
-        Snapshot,
+    config::{
+        lookup::ConfigMap,
+        snapshot::{
+            ClientKey, Deadlines, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Pool, Secret, Server,
+            Snapshot,
+        },
     },
     providers::{Auth, Dialect, Provider, Quirks},
 };
 use arc_swap::ArcSwap;
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 pub static PROVIDER: Provider = Provider {
     id: "simulated",
@@ -38,9 +41,9 @@ pub fn empty(generation: u64) -> Snapshot {
             cors_origins: Vec::new(),
             explain_always: false,
         },
-        keys: HashMap::new(),
+        keys: ConfigMap::default(),
         open_access: false,
-        groups: HashMap::new(),
+        groups: ConfigMap::default(),
         prefixes: Vec::new(),
         deployments: Vec::new(),
         endpoints: Vec::new(),

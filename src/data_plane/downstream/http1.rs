@@ -22,6 +22,7 @@ use crate::{
     },
     error::Failure,
     limits::{HEAD_BYTES_MAX, HEADERS_MAX, LINGER_BYTES_MAX, LINGER_MS, TARGET_BYTES_MAX},
+    policy::keys::remembered::Remembered,
     rt::Deadline,
     telemetry::cells::Cell,
 };
@@ -64,6 +65,7 @@ pub struct Client {
     /// The read in flight is into `reading`.
     reads_ahead: bool,
     deadline: Rc<Deadline>,
+    remembered: Remembered,
     body: Body,
     expects_continue: bool,
     http11: bool,
@@ -112,6 +114,7 @@ pub async fn serve(shard: Rc<Shard>, transport: Transport) {
         spare: Vec::new(),
         reads_ahead: false,
         deadline,
+        remembered: Remembered::default(),
         body: Body::Complete,
         expects_continue: false,
         http11: true,
@@ -203,6 +206,7 @@ impl Client {
                     self.transport.cancel_read();
                     self.transport.shrink();
                     self.spare = Vec::new();
+                    self.remembered.forget();
                 }
                 Turn::Due => return Ok(None),
             }
@@ -588,6 +592,10 @@ impl Downstream for Client {
 
     fn spare_deadline(&self) -> Option<Rc<Deadline>> {
         Some(self.deadline.clone())
+    }
+
+    fn remembered(&mut self) -> Option<&mut Remembered> {
+        Some(&mut self.remembered)
     }
 
     fn recycle(&mut self, mut buffer: Vec<u8>) {

@@ -12,6 +12,7 @@ use super::{
     tls::{self, Alpn},
 };
 use crate::{
+    policy::keys::remembered::Remembered,
     rt::{self, Deadline},
     telemetry::{access_log::RequestId, cells::Cell},
 };
@@ -65,6 +66,11 @@ pub trait Downstream {
 
     /// A deadline of the client that it does not use while an exchange runs, and sets anew afterwards.
     fn spare_deadline(&self) -> Option<Rc<Deadline>> {
+        None
+    }
+
+    /// What the client's connection has shown before, if it keeps that.
+    fn remembered(&mut self) -> Option<&mut Remembered> {
         None
     }
 

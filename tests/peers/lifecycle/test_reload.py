@@ -1,5 +1,6 @@
 """SIGHUP: the new configuration is in force for requests that begin after it, and no request notices the change."""
 
+import secrets
 import signal
 import threading
 
@@ -88,6 +89,46 @@ def test_a_stream_outlives_its_configuration(ringway, simulate):
         assert client.chat()[0] == 404 and client.chat("other")[0] == 200
     line = gateway.wait_log("the stream's", lambda line: line["streamed"])
     assert (line["model"], line["key"], line["generation"]) == ("m", "test", 1)
+
+
+def test_a_key_that_is_gone_opens_nothing_on_the_connection_that_showed_it(ringway, simulate, driver):
+    """A connection remembers whose key it was shown last, but only as long as the configuration is the same."""
+    gateway = ringway(driver=driver, **one(simulate()))
+    other = f"rw-{secrets.token_urlsafe(32)}"
+
+    def with_keys(**keys):
+        gateway.config.keys = keys
+        gateway.write_config()
+        assert gateway.reload()
+
+    def status(client):
+        # Without a body that a refusal would leave unread: the connection must go on.
+        return client.ask("GET", "/v1/models")[0]
+
+    with Client(gateway) as client, Client(gateway) as stranger:
+        stranger.key = other
+        for _ in range(3):
+            assert status(client) == 200
+            assert status(stranger) == 401
+        # Another key of the same length, and the first one again.
+        client.key = other
+        assert status(client) == 401
+        client.key = gateway.key
+        assert status(client) == 200
+        with_keys(other=other)
+        for _ in range(3):
+            assert status(client) == 401
+            assert status(stranger) == 200
+        with_keys(other=other, again=gateway.key)
+        for _ in range(3):
+            assert status(client) == 200
+        with_keys(again=other, other=gateway.key)
+        for _ in range(3):
+            assert status(client) == 200
+            assert status(stranger) == 200
+    gateway.wait_log("the last", lambda line: len(gateway.access_log()) == 23)
+    named = {(line["generation"], line["key"]) for line in gateway.access_log() if line["status"] == 200}
+    assert named == {(1, "test"), (2, "other"), (3, "again"), (4, "other"), (4, "again")}
 
 
 def test_connections_to_a_provider_that_stays_are_kept(ringway, simulate):

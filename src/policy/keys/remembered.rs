@@ -1,0 +1,84 @@
+//! What a connection has shown last and whose it was, so that a client that says the same again is not looked up again.
+//!
+//! It holds under the snapshot that it was found in and until the key expires: after a reload the client is looked up anew, so a
+//! key that is gone is refused with the next request. Only what was accepted is remembered.
+//!
+//! Both values are secrets that need not belong to one client (a proxy may carry many over one connection), so they are compared in
+//! a time that depends on their length alone. The copy lives as long as its connection is in use, beside the buffers that hold the
+//! same bytes, and is given up with them when it idles.
+
+use crate::config::snapshot::{ClientKey, Snapshot};
+use std::ops::RangeInclusive;
+use subtle::{Choice, ConstantTimeEq};
+
+/// One connection's memory. A word until there is something to remember.
+#[derive(Default)]
+pub struct Remembered(Option<Box<Shown>>);
+
+struct Shown {
+    /// Of the snapshot in which the key was found.
+    generation: u64,
+    /// See `ClientKey::index`.
+    key: u32,
+    /// Unix time in seconds; `u64::MAX` for a key that does not expire.
+    expires_at_s: u64,
+    /// The whole `Authorization` value. Secret.
+    authorization: Box<[u8]>,
+}
+
+/// Shortest and longest value that is remembered, in bytes: a key of ours has 53 with its scheme.
+const AUTHORIZATION_BYTES: RangeInclusive<usize> = BLOCK..=256;
+
+impl Remembered {
+    /// The index of the key, if this very value was accepted before and still is.
+    #[inline]
+    pub fn recall(&self, snapshot: &Snapshot, authorization: &[u8], now_s: u64) -> Option<u32> {
+        let shown = self.0.as_deref()?;
+        let holds = shown.generation == snapshot.generation && now_s < shown.expires_at_s;
+        (holds && are_equal(&shown.authorization, authorization)).then_some(shown.key)
+    }
+
+    /// Remembers a value that was accepted.
+    pub fn note(&mut self, snapshot: &Snapshot, authorization: &[u8], key: &ClientKey) {
+        self.0 = AUTHORIZATION_BYTES.contains(&authorization.len()).then(|| {
+            Box::new(Shown {
+                generation: snapshot.generation,
+                key: key.index,
+                expires_at_s: key.expires_at_s.unwrap_or(u64::MAX),
+                authorization: authorization.into(),
+            })
+        });
+    }
+
+    /// Gives the memory up.
+    pub fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Bytes that are brought together before they are judged: comparing byte by byte takes longer than hashing the value anew.
+const BLOCK: usize = 32;
+
+/// Are they the same, and at least a block long? In a time that depends on their lengths only.
+#[inline]
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    let (Some(last), Some(other_last)) = (one.last_chunk(), other.last_chunk()) else { return false };
+    if one.len() != other.len() {
+        return false;
+    }
+    let blocks = one.as_chunks().0.iter().zip(other.as_chunks().0);
+    // The last block may repeat a part of the one before it.
+    let equal =
+        blocks.fold(no_difference(last, other_last), |equal, (block, other)| equal & no_difference(block, other));
+    equal.into()
+}
+
+#[inline]
+fn no_difference(block: &[u8; BLOCK], other: &[u8; BLOCK]) -> Choice {
+    let word = |word: &[u8; 8]| u64::from_ne_bytes(*word);
+    let words = block.as_chunks().0.iter().zip(other.as_chunks().0);
+    words.fold(0, |difference, (one, other)| difference | (word(one) ^ word(other))).ct_eq(&0)
+}
+
+#[cfg(test)]
+mod tests;
