@@ -118,12 +118,12 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: Inbo
             exchange.settlement.failed(&failure);
             shard.state.cells.add(Cell::StreamsBroken, 1);
             // What was relayed so far still goes out; then the break shows.
-            reply::flush(shard, client, &exchange.current).await;
+            reply::flush(client, &exchange.current, &mut exchange.settlement).await;
             client.abort();
             return After::Close;
         }
     }
-    if reply::flush(shard, client, &exchange.current).await {
+    if reply::flush(client, &exchange.current, &mut exchange.settlement).await {
         return After::KeepAlive;
     }
     exchange.settlement.record.client_gone = true;

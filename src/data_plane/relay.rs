@@ -28,7 +28,11 @@ const TAIL_MS: u64 = 500;
 /// # Errors
 /// None; the signature is that of its siblings.
 pub fn whole<D: Downstream>(exchange: &mut Exchange<'_>, client: &mut D, whole: Whole) -> Result<(), Ended> {
-    exchange.settlement.replied_us = Some(exchange.shard.now_us());
+    exchange.settlement.replies_whole = true;
+    if exchange.explain {
+        // Told in the answer itself, so as of now.
+        exchange.settlement.replied_us = Some(exchange.shard.now_us());
+    }
     let Whole { head, body } = whole;
     if exchange.lines.is_empty() {
         exchange.lines = head.forward;

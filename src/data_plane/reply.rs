@@ -64,11 +64,11 @@ pub async fn refuse<D: Downstream>(shard: &Rc<Shard>, client: &mut D, failure: &
     let current = shard.current();
     let mut settlement = Settlement::open(shard, &current);
     stage_failure(client, &mut settlement, &mut Vec::new(), failure);
-    flush(shard, client, &current).await;
+    flush(client, &current, &mut settlement).await;
 }
 
 /// Sends what is staged, as long as the client takes it. False when it did not.
-pub async fn flush<D: Downstream>(shard: &Shard, client: &mut D, current: &Current) -> bool {
+pub async fn flush<D: Downstream>(client: &mut D, current: &Current, settlement: &mut Settlement) -> bool {
     // Most clients take all at once, and need no deadline for it.
     let mut deadline = None;
     poll_fn(|cx| {
@@ -76,7 +76,8 @@ pub async fn flush<D: Downstream>(shard: &Shard, client: &mut D, current: &Curre
             return Poll::Ready(flushed.is_ok());
         }
         let deadline = deadline.get_or_insert_with(|| {
-            let deadline = shard.deadlines.slot();
+            settlement.held_up();
+            let deadline = settlement.shard.deadlines.slot();
             deadline.set_in_ms(current.snapshot.server.write_timeout_ms);
             deadline
         });

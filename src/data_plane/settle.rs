@@ -25,8 +25,10 @@ pub struct Settlement {
     pub sent_us: Option<u64>,
     /// When the answer that the client gets began to arrive.
     pub answered_us: Option<u64>,
-    /// When its first byte was staged for the client.
+    /// When its first byte was on its way to the client.
     pub replied_us: Option<u64>,
+    /// The answer that is staged goes with one write: it is on its way when that has taken it.
+    pub replies_whole: bool,
 }
 
 impl Settlement {
@@ -66,6 +68,7 @@ impl Settlement {
             sent_us: None,
             answered_us: None,
             replied_us: None,
+            replies_whole: false,
         }
     }
 
@@ -91,7 +94,15 @@ impl Settlement {
         }
     }
 
-    /// Time that this process added so far: request complete to request sent, answer come to answer staged.
+    /// The client does not take all of a whole answer at once: what it takes longer for is not ours.
+    #[cold]
+    pub fn held_up(&mut self) {
+        if self.replies_whole && self.replied_us.is_none() {
+            self.replied_us = Some(self.shard.now_us());
+        }
+    }
+
+    /// Time that this process added so far: request complete to request sent, answer come to answer sent.
     pub fn overhead_us(&self) -> u64 {
         let there = self.sent_us.map_or(0, |sent_us| sent_us.saturating_sub(self.received_us));
         let back = match (self.answered_us, self.replied_us) {
@@ -104,7 +115,11 @@ impl Settlement {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        let total_us = self.shard.now_us().saturating_sub(self.began_us);
+        let ended_us = self.shard.now_us();
+        let total_us = ended_us.saturating_sub(self.began_us);
+        if self.replies_whole && self.replied_us.is_none() {
+            self.replied_us = Some(ended_us);
+        }
         let overhead_us = self.overhead_us();
         let cells = &self.shard.state.cells;
         cells.sub(Cell::InFlight, 1);

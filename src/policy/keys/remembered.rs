@@ -9,7 +9,7 @@
 
 use crate::config::snapshot::{ClientKey, Snapshot};
 use std::ops::RangeInclusive;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 /// One connection's memory. A word until there is something to remember.
 #[derive(Default)]
@@ -56,7 +56,7 @@ impl Remembered {
     }
 }
 
-/// Bytes that are brought together before they are judged: comparing byte by byte takes longer than hashing the value anew.
+/// Bytes that are compared at once: one after the other takes longer than hashing the value anew.
 const BLOCK: usize = 32;
 
 /// Are they the same, and at least a block long? In a time that depends on their lengths only.
@@ -66,18 +66,18 @@ fn are_equal(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
-    let blocks = one.as_chunks().0.iter().zip(other.as_chunks().0);
     // The last block may repeat a part of the one before it.
-    let equal =
-        blocks.fold(no_difference(last, other_last), |equal, (block, other)| equal & no_difference(block, other));
-    equal.into()
+    let last = difference(last, other_last);
+    let blocks = one.as_chunks().0.iter().zip(other.as_chunks().0);
+    blocks.fold(last, |sum, (block, other)| sum | difference(block, other)).ct_eq(&0).into()
 }
 
+/// 0 when they are the same.
 #[inline]
-fn no_difference(block: &[u8; BLOCK], other: &[u8; BLOCK]) -> Choice {
+fn difference(block: &[u8; BLOCK], other: &[u8; BLOCK]) -> u64 {
     let word = |word: &[u8; 8]| u64::from_ne_bytes(*word);
     let words = block.as_chunks().0.iter().zip(other.as_chunks().0);
-    words.fold(0, |difference, (one, other)| difference | (word(one) ^ word(other))).ct_eq(&0)
+    words.fold(0, |sum, (one, other)| sum | (word(one) ^ word(other)))
 }
 
 #[cfg(test)]

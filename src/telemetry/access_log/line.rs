@@ -18,6 +18,8 @@ use std::{collections::VecDeque, mem};
 pub struct LineFormat {
     /// Newest last.
     generations: VecDeque<Names>,
+    /// The newest of these: nearly every record's. 0 before there is one.
+    newest: u64,
     /// The head of a line, right but for its last digits (`MICROS`, `ID_LOW`).
     head: [u8; HEAD_BYTES],
     /// The second that `head` shows.
@@ -135,6 +137,7 @@ impl Default for LineFormat {
     fn default() -> LineFormat {
         LineFormat {
             generations: VecDeque::new(),
+            newest: 0,
             head: *HEAD,
             second: 0,
             id_above: 0,
@@ -147,8 +150,7 @@ impl LineFormat {
     /// True if records of this generation can be resolved.
     #[inline]
     pub fn knows(&self, generation: u64) -> bool {
-        // Newest first: nearly every record belongs to the newest snapshot.
-        self.generations.iter().rev().any(|names| names.generation == generation)
+        self.newest == generation || self.generations.iter().any(|names| names.generation == generation)
     }
 
     /// Learns the names of a snapshot, and forgets the oldest beyond the bound.
@@ -160,6 +162,7 @@ impl LineFormat {
             self.generations.pop_front();
         }
         self.generations.push_back(Names::of(snapshot));
+        self.newest = snapshot.generation;
         // Pieces of before may be of names that were not known, or no longer are.
         self.pieces.fill_with(|| None);
     }
@@ -180,16 +183,23 @@ impl LineFormat {
             self.make_pieces(place, outcome, record);
         }
         let Some(pieces) = &self.pieces[place] else { return };
-        loop {
-            let room = &mut lines.room[lines.used..];
-            let offered = room.len();
-            if let Some(left) = line(room, &self.head, pieces, record) {
+        let room = &mut lines.room[lines.used..];
+        let offered = room.len();
+        match line(room, &self.head, pieces, record) {
+            Some(left) => {
                 lines.used += offered - left;
                 lines.count += 1;
-                return;
             }
-            lines.room.resize(lines.room.len() * 2 + LINE_BYTES_USUAL, 0);
+            None => self.write_with_more_room(lines, record),
         }
+    }
+
+    // Not as a loop in `write`: the digits of all numbers would be worked out ahead of it.
+    #[cold]
+    #[inline(never)]
+    fn write_with_more_room(&mut self, lines: &mut Lines, record: &AccessRecord) {
+        lines.room.resize(lines.room.len() * 2 + LINE_BYTES_USUAL, 0);
+        self.write(lines, record);
     }
 
     #[cold]

@@ -1,11 +1,12 @@
 """Clients that leave, and clients that do not read: rows 24 and 25 of the fault table."""
 
+import json
 import socket
 import struct
 
 import pytest
 
-from peers.exchange import answered, chat, open_stream
+from peers.exchange import MESSAGES, answered, chat, open_stream
 
 ENDLESS = "[answer]\ntokens = 100000\n[latency]\ngap_ms = 5.0\n"
 FLOOD = "[answer]\ntokens = 100000\nchunks = 0\n"
@@ -110,3 +111,18 @@ def test_a_client_that_never_reads_is_cut(couple, wire):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sides.ill.wait("the attempt was cancelled", lambda stats: stats.cancelled == 1 and stats.in_flight == 0)
         sides.gateway.wait_metric("ringway_connections", lambda value: value == 0)
+
+
+def test_what_a_client_takes_longer_for_is_no_overhead(couple, wire):
+    """It reads none of its whole answers, and is cut: the time until then is the exchange's, but not of our making."""
+    sides = couple({**wire, "script": "[answer]\ntokens = 100000\n"}, server={"write_timeout_ms": 300})
+    body = json.dumps({"model": "alone", "messages": MESSAGES})
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {sides.gateway.key}\r\n"
+    request = f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+    with socket.create_connection(("127.0.0.1", sides.gateway.port)) as connection:
+        # The first few fit into the socket's buffers.
+        connection.sendall(request * 50)
+        line = sides.gateway.wait_log("the client was cut", lambda line: line["client_gone"])
+    assert line["status"] == 200 and not line["streamed"]
+    # The time-out, less a tick of 50 ms.
+    assert line["total_us"] - line["overhead_us"] >= 250_000
