@@ -13,16 +13,18 @@ VERSIONS = ["--http1.1", "--http2"]
 
 
 class Curl:
-    def __init__(self, gateway, *options):
+    def __init__(self, gateway, *options, stdin=subprocess.DEVNULL):
         self.gateway = gateway
         self.options = options
+        self.stdin = stdin
 
     def __call__(self, path, *options, key=True):
         """Body, and what curl says of the exchange: `http_code`, `http_version`, `exitcode` and more."""
         mark = "\n---- curl says: "
         head = ["-H", f"authorization: Bearer {self.gateway.key}"] if key else []
         command = ["curl", "-sS", "--max-time", "30", *self.options, *head, "-w", mark + "%{json}", *options]
-        run = subprocess.run([*command, f"{self.gateway.url}{path}"], capture_output=True, text=True, timeout=40)
+        command.append(f"{self.gateway.url}{path}")
+        run = subprocess.run(command, stdin=self.stdin, capture_output=True, text=True, timeout=40)
         body, said = run.stdout.rsplit(mark, 1)
         said = json.loads(said)
         assert said["exitcode"] == run.returncode == 0, run.stderr
@@ -47,7 +49,7 @@ def secure(ringway, provider, certificates):
 @pytest.fixture
 def plain(ringway, provider):
     gateway = ringway(providers={"a": provider}, models={"sim-small": ["a/sim-small"]})
-    return lambda *options: Curl(gateway, *options)
+    return lambda *options, stdin=subprocess.DEVNULL: Curl(gateway, *options, stdin=stdin)
 
 
 def version(option):
@@ -115,3 +117,19 @@ def test_expect_is_answered_with_the_refusal_itself_when_the_body_is_too_large(p
     assert "HTTP/1.1 100" not in answer
     assert said["http_code"] == 413
     assert said["size_upload"] == 0
+
+
+@pytest.mark.parametrize("length", ["declared", "by growth"])
+@pytest.mark.parametrize("option", ["--http1.1", "--http2-prior-knowledge"])
+def test_a_refusal_in_the_middle_of_a_body_is_seen(plain, tmp_path, option, length):
+    """curl sends all of it, or notices the answer before; in either case it reports the answer and no error of the stream."""
+    prompt = json.dumps({"model": "sim-small", "messages": [{"role": "user", "content": "x" * (25 << 20)}]})
+    (tmp_path / "body").write_text(prompt)
+    # From a file that it cannot measure, curl sends chunks, or a body of HTTP/2 without a length.
+    source = ["--data-binary", f"@{tmp_path / 'body'}"] if length == "declared" else ["-T", "-", "-X", "POST"]
+    # Neither is a wait for `100 Continue`.
+    head = ["-H", "content-type: application/json", "-H", "expect:"]
+    with open(tmp_path / "body", "rb") as body:
+        answer, said = plain(option, stdin=body)("/v1/chat/completions", *head, *source)
+    assert (said["http_code"], said["http_version"]) == (413, version(option))
+    assert json.loads(answer)["error"]["code"] == "request_too_large"

@@ -782,18 +782,69 @@ fn client_that_reads_no_byte_is_cut_and_its_connection_closed() {
     });
 }
 
+/// A request with a body to come, whose answer does not wait for it.
+const POST_NOTHING: &[(&str, &str)] = &[POST_CHAT[0], POST_CHAT[1], (":path", "/v1/nothing"), POST_CHAT[3]];
+
+impl Raw {
+    /// Opens `stream` with a request that is refused before its body has come, and reads the whole answer: no reset is part of it.
+    fn refused_early(&mut self, stream: u32) {
+        self.request(stream, 0, POST_NOTHING);
+        assert_eq!(status(&self.until_unless_reset(|frame| frame.kind == HEADERS)), 404);
+        self.until_unless_reset(|frame| frame.kind == DATA && frame.flags == END_STREAM && frame.stream == stream);
+    }
+
+    /// As `until`, but no stream may be reset on the way.
+    fn until_unless_reset(&mut self, fits: impl Fn(&Frame) -> bool) -> Frame {
+        let frame = self.until(|frame| frame.kind == RST_STREAM || fits(frame));
+        assert_ne!(frame.kind, RST_STREAM, "stream {} was reset", frame.stream);
+        frame
+    }
+}
+
 #[test]
-fn answer_before_the_body_resets_the_rest_of_it() {
+fn answer_before_the_body_lets_the_client_finish() {
+    on_both(|driver| {
+        let mut shard = TestShard::start(driver, |_| {});
+        let mut raw = Raw::connect(&shard);
+        for nth in 0..20 {
+            let stream = 2 * nth + 1;
+            raw.refused_early(stream);
+            // The exchange is over, whatever its client still sends.
+            assert_eq!(shard.record().status, 404);
+            shard.wait_for("no exchange is counted", |shard| shard.read(Counter::InFlight) == 0);
+            raw.send(&frame(DATA, 0, stream, &[b'a'; 4 * 1024]));
+            raw.send(&frame(DATA, END_STREAM, stream, &[b'a'; 4 * 1024]));
+        }
+        raw.request(1_001, 0, POST_CHAT);
+        raw.send(&frame(DATA, END_STREAM, 1_001, b"{"));
+        assert_eq!(status(&raw.until_unless_reset(|frame| frame.kind == HEADERS)), 400);
+        raw.until_unless_reset(|frame| frame.kind == DATA && frame.flags == END_STREAM);
+        // Nor does a reset come later: the connection leaves because each stream has ended.
+        shard.node.advance(Phase::Draining);
+        while let Some(frame) = raw.next() {
+            assert_ne!(frame.kind, RST_STREAM, "stream {} was reset", frame.stream);
+        }
+    });
+}
+
+#[test]
+fn answer_before_a_body_that_does_not_end_resets_it_after_a_while() {
     let shard = TestShard::start(rt::Driver::Epoll, |_| {});
     let mut raw = Raw::connect(&shard);
     for nth in 0..H2_DOWNSTREAM_STREAMS_MAX {
-        let stream = 2 * nth + 1;
-        raw.request(stream, 0, &[POST_CHAT[0], POST_CHAT[1], (":path", "/v1/nothing"), POST_CHAT[3]]);
-        assert_eq!(status(&raw.until(|frame| frame.kind == HEADERS)), 404);
-        raw.until(|frame| frame.kind == DATA && frame.flags == END_STREAM);
-        // NO_ERROR: the answer stands (RFC 9113, section 8.1).
-        let reset = raw.until(|frame| frame.kind == RST_STREAM);
-        assert_eq!((reset.stream, reset.payload), (stream, vec![0; 4]));
+        raw.request(2 * nth + 1, 0, POST_NOTHING);
+    }
+    let (mut answered, mut reset) = (Vec::new(), Vec::new());
+    while reset.len() < H2_DOWNSTREAM_STREAMS_MAX as usize {
+        let frame = raw.until(|frame| frame.kind == RST_STREAM || frame.kind == DATA && frame.flags == END_STREAM);
+        if frame.kind == DATA {
+            answered.push(frame.stream);
+        } else {
+            assert!(answered.contains(&frame.stream), "stream {} was reset before its answer", frame.stream);
+            // NO_ERROR: the answer stands (RFC 9113, section 8.1).
+            assert_eq!(frame.payload, vec![0; 4]);
+            reset.push(frame.stream);
+        }
     }
     // What was on its way for all of them, a whole connection window, is no error, and the window is returned.
     for nth in 0..H2_DOWNSTREAM_STREAMS_MAX {
@@ -803,6 +854,59 @@ fn answer_before_the_body_resets_the_rest_of_it() {
     raw.request(1_001, 0, POST_CHAT);
     raw.send(&frame(DATA, END_STREAM, 1_001, b"{"));
     assert_eq!(status(&raw.until(|frame| frame.kind == HEADERS)), 400);
+}
+
+/// The window is returned while the rest is discarded, or a client that sends its body before it reads would wait for ever; but not for
+/// more than a body may be.
+#[test]
+fn answer_before_the_body_discards_it_up_to_a_bound() {
+    const PIECE: usize = 16 * 1024;
+    on_both(|driver| {
+        let shard = TestShard::start(driver, |_| {});
+        let mut raw = Raw::connect(&shard);
+        raw.refused_early(1);
+        let (mut stream_window, mut connection_window) =
+            (STREAM_WINDOW_BYTES as usize, CONNECTION_WINDOW_BYTES as usize);
+        let mut sent = 0;
+        let reset = loop {
+            if stream_window.min(connection_window) >= PIECE {
+                raw.send(&frame(DATA, 0, 1, &[b'a'; PIECE]));
+                stream_window -= PIECE;
+                connection_window -= PIECE;
+                sent += PIECE;
+                continue;
+            }
+            let frame = raw.next().expect("the connection goes on");
+            match frame.kind {
+                WINDOW_UPDATE => {
+                    let more = u32::from_be_bytes(frame.payload.try_into().expect("four bytes")) as usize;
+                    if frame.stream == 0 { connection_window += more } else { stream_window += more }
+                }
+                RST_STREAM => break frame,
+                _ => {}
+            }
+        };
+        assert_eq!((reset.stream, reset.payload), (1, vec![0; 4]));
+        // A machine that is too slow for all of it meets the bound of time instead.
+        let bounds = 2 * CONNECTION_WINDOW_BYTES as usize..LINGER_BYTES_MAX + 2 * CONNECTION_WINDOW_BYTES as usize;
+        assert!(bounds.contains(&sent), "{sent} bytes were taken");
+        raw.ping();
+    });
+}
+
+#[test]
+fn streams_that_linger_do_not_hold_up_the_drain() {
+    on_both(|driver| {
+        let shard = TestShard::start(driver, |_| {});
+        let mut raw = Raw::connect(&shard);
+        raw.refused_early(1);
+        shard.node.advance(Phase::Draining);
+        // The client never ends its body, nor does it close; its limit is a minute.
+        shard.wait_for("the shard has drained", |shard| shard.thread.as_ref().is_some_and(JoinHandle::is_finished));
+        assert_eq!(shard.read(Counter::InFlight), 0);
+        let reset = raw.until(|frame| frame.kind == RST_STREAM);
+        assert_eq!((reset.stream, reset.payload), (1, vec![0; 4]));
+    });
 }
 
 #[test]
