@@ -39,7 +39,7 @@ def test_the_connection_serves_on_after_a_stream(client):
 
 def test_100_streams_at_a_time(gateway, provider):
     """Each has its own text, none ends before all have begun."""
-    provider.script("[latency]\nttft_ms = 300.0\ngap_ms = 10.0\n")
+    provider.script("[latency]\nttft_ms = 3000.0\ngap_ms = 10.0\n")
 
     async def one(client, index):
         text = ""

@@ -13,9 +13,10 @@ class Client:
 
     def __init__(self, gateway, ca_file=None):
         self.key = gateway.key
+        # Made before connecting: it takes its time, and a handshake that has not begun is cut.
+        context = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
         sock = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
-        if ca_file:
-            context = ssl.create_default_context(cafile=str(ca_file))
+        if context:
             sock = context.wrap_socket(sock, server_hostname="localhost")
         self.sock = sock
         self.http = http.client.HTTPConnection("localhost", gateway.port)

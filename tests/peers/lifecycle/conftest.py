@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from harness.children import Child, binary
+from harness.gateway import DRIVER
 from harness.waiting import wait_for
 
 
@@ -19,7 +20,11 @@ def io_uring_works():
     return descriptor >= 0
 
 
-@pytest.fixture(params=["epoll", "io_uring"])
+# tests/run goes through the drivers by itself; a run by hand takes both.
+DRIVERS = ["epoll", "io_uring"] if DRIVER == "auto" else [DRIVER]
+
+
+@pytest.fixture(params=DRIVERS)
 def driver(request):
     """Each driver; io_uring only where the kernel allows it."""
     if request.param == "io_uring" and not io_uring_works():

@@ -76,7 +76,7 @@ def test_plaintext_where_tls_is_spoken(ringway, simulate, own_certificates):
 
 def test_a_handshake_that_is_not_finished(ringway, simulate, own_certificates):
     files = (own_certificates.cert_file, own_certificates.key_file)
-    gateway = ringway(tls=files, server={"head_timeout_ms": 300}, **one(simulate()))
+    gateway = ringway(tls=files, server={"head_timeout_ms": 1000}, **one(simulate()))
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as silent:
         silent.sendall(b"\x16\x03\x01\x02\x00")
         with Client(gateway, own_certificates.ca_file) as client:

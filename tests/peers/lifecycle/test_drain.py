@@ -7,11 +7,12 @@ import socket
 import pytest
 
 from harness.waiting import wait_for
-from peers.http_attacks.frames import H2, NO_ERROR
+from peers.bad_input.frames import H2, NO_ERROR
 from peers.lifecycle.client import Client, one
 
-# A stream of about a second and a half, and one that nobody waits for.
+# A stream of about a second and a half, one that still runs when a slow machine has looked at everything, and one that nobody waits for.
 STREAM = "[answer]\ntokens = 75\n[latency]\ngap_ms = 20.0\n"
+LONGER = "[answer]\ntokens = 75\n[latency]\ngap_ms = 50.0\n"
 ENDLESS = "[answer]\ntokens = 100000\n[latency]\ngap_ms = 20.0\n"
 
 
@@ -25,8 +26,8 @@ def refused(gateway):
 
 
 def test_streams_finish(ringway, simulate, driver):
-    gateway = ringway(driver=driver, **one(simulate(script=STREAM)))
-    clients = [Client(gateway) for _ in range(3)]
+    gateway = ringway(driver=driver, shards=2, **one(simulate(script=LONGER)))
+    clients = [Client(gateway) for _ in range(20)]
     streams = [client.stream() for client in clients]
     pieces = [stream.read(64) for stream in streams]
     gateway.child.signal(signal.SIGTERM)
@@ -35,7 +36,7 @@ def test_streams_finish(ringway, simulate, driver):
     status, why = gateway.admin("/readyz")
     assert status == 503 and "drain" in why
     assert gateway.admin("/livez")[0] == 200
-    assert gateway.metric("ringway_phase") == 2 and gateway.metric("ringway_in_flight") == 3
+    assert gateway.metric("ringway_phase") == 2 and gateway.metric("ringway_in_flight") == 20
     for piece, stream in zip(pieces, streams, strict=True):
         whole = piece + stream.read()
         assert whole.count(b'"delta":{"content"') == 75 and whole.endswith(b"data: [DONE]\n\n")
@@ -76,7 +77,7 @@ def test_requests_in_flight_finish_over_tls(ringway, simulate, certificates):
 
 def test_a_connection_of_http2_is_told_to_leave(ringway, simulate, driver):
     """GOAWAY without error; its streams finish, and then it is closed."""
-    gateway = ringway(driver=driver, **one(simulate(script=STREAM)))
+    gateway = ringway(driver=driver, **one(simulate(script=LONGER)))
     with H2(gateway) as client, H2(gateway) as idle:
         client.send(client.chat(1, stream=True) + client.chat(3, stream=True))
         client.wait("both streams have begun", lambda: client.data.get(1) and client.data.get(3))

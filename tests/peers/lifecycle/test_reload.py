@@ -71,6 +71,24 @@ def test_under_load_no_request_fails(ringway, simulate, driver):
     assert gateway.metric("ringway_config_reload_failures_total") == 0
 
 
+def test_under_load_a_model_moves_between_providers(ringway, simulate):
+    """To and fro: what began at one ends there, what begins afterwards goes to the other, and none is lost or counted twice."""
+    a, b = simulate("a"), simulate("b")
+    gateway = ringway(shards=2, **one(a))
+    gateway.config.providers["b"] = b
+    load = Load(gateway, 8)
+    for turn in range(10):
+        name, side = (("b", b), ("a", a))[turn % 2]
+        gateway.config.models["m"] = [f"{name}/m"]
+        gateway.write_config()
+        assert gateway.reload()
+        before = side.stats().requests
+        side.wait("the new configuration is used", lambda stats, before=before: stats.requests > before)
+    served = load.stop()
+    gateway.wait_metric("ringway_answers_total", lambda value: value == served, **{"class": "2xx"})
+    assert gateway.metric("ringway_config_generation") == 11
+
+
 def test_a_stream_outlives_its_configuration(ringway, simulate):
     """The model that it runs on is gone when it ends, and so is the key that asked for it."""
     simulator = simulate(script="[answer]\ntokens = 50\n[latency]\ngap_ms = 20.0\n")
@@ -156,6 +174,7 @@ def test_a_bad_configuration_changes_nothing(ringway, simulate):
             ("[server\n", "ringway.toml:1"),
             (good.replace("[[models]]", "[[modles]]"), "modles"),
             (good.replace('"a/m"', '"b/m"'), "'b'"),
+            (good.replace("listen = [", "lissten = [", 1), "lissten"),
             ("", "provider"),
         ):
             gateway.write_config(bad)

@@ -38,7 +38,7 @@ def test_a_key_where_it_does_not_belong(ringway, simulate):
         ("/v1/models", {"Authorization": key}, None),
         ("/v1/models", {"Authorization": f"Basic {key}"}, None),
         ("/v1/models", {"Authorization": f"Bearer {key}x"}, None),
-        ("/v1/models", {"api-key": key, "x-api-key": key}, None),
+        ("/v1/models", {"api-key": key, "x-api-key": key, "cookie": key}, None),
         ("/v1/chat/completions", good, body),
         ("/v1/chat/completions", {**good, "traceparent": key, "Content-Type": "application/json"}, body[:-1]),
     ):
@@ -52,6 +52,34 @@ def test_a_key_where_it_does_not_belong(ringway, simulate):
             answer += piece
         assert key.encode() not in answer
     gateway.wait_log("the last one", lambda line: line["code"] == "invalid_http")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_secrets_as_names_of_models(ringway, simulate, stream):
+    """A name goes to the provider, into messages and into the log; none of these is where a secret may be kept."""
+    gateway = ringway(providers={"a": simulate()}, models={"m": ["a/m"], "a/*": ["a/*"]})
+    with Client(gateway) as client:
+        for model, statuses in (
+            (gateway.key, (404,)),
+            (f"a/{gateway.key}", (200,)),
+            (f"a/fault:status:500,message={gateway.credential}", (502,)),
+        ):
+            answer = client.start(
+                "POST", "/v1/chat/completions", {"model": model, "messages": MESSAGES, "stream": stream}
+            )
+            told = str(answer.headers) + answer.read().decode()
+            assert answer.status in statuses and gateway.credential not in told
+    gateway.wait_log("the last one", lambda line: line["status"] == 502)
+
+
+def test_a_key_where_its_hash_belongs(ringway, simulate):
+    """A likely mistake, and the message about it is logged."""
+    gateway = ringway(**one(simulate()))
+    gateway.write_config(
+        f'[[keys]]\nname = "x"\nhash = "{gateway.key}"\n[providers.a]\nkind = "openai"\ncredential = 5\n'
+    )
+    assert not gateway.reload()
+    assert "RELOAD FAILED" in gateway.child.stderr
 
 
 def test_a_credential_that_cannot_be_read(serve, tmp_path):

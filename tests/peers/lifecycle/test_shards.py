@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from harness.waiting import wait_for
-from peers.lifecycle.client import one
+from peers.lifecycle.client import Client, one
 
 CROWD = 400
 
@@ -45,10 +45,8 @@ def test_a_crowd_that_comes_at_once_is_evened_out(ringway, simulate, tmp_path, d
 
 
 def test_streams_run_on_every_shard(ringway, simulate, driver):
-    simulator = simulate(script="[answer]\ntokens = 100\n[latency]\ngap_ms = 20.0\n")
+    simulator = simulate(script="[answer]\ntokens = 100\n[latency]\ngap_ms = 40.0\n")
     gateway = ringway(shards=2, driver=driver, **one(simulator))
-    from peers.lifecycle.client import Client
-
     clients = [Client(gateway) for _ in range(20)]
     streams = [client.stream() for client in clients]
     shares = wait_for(

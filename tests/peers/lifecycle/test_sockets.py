@@ -64,6 +64,16 @@ def test_an_address_that_somebody_else_has_is_refused(serve, simulate):
         assert str(port) in served.child.stderr
 
 
+def test_one_process_per_address(serve, simulate):
+    """A second of us says so and ends, instead of taking half of the connections: sockets of shards share their address."""
+    arguments = ["--listen", f"127.0.0.1:{free_port()}", "--admin", "none"]
+    simulator = simulate()
+    serve(arguments, environment(simulator)).wait_ready()
+    second = serve(arguments, environment(simulator))
+    assert second.child.wait() == 1
+    assert "another process" in second.child.stderr
+
+
 @pytest.mark.parametrize("shards", [1, 2])
 def test_a_socket_that_was_passed_in(simulate, tmp_path, driver, shards):
     """It is served without being configured, and is still open for the next process when this one has gone."""

@@ -80,7 +80,7 @@ def test_events_pass_while_the_stream_is_open(front):
 
 
 def test_100_at_a_time(front):
-    front.provider.script("[latency]\nttft_ms = 200.0\n")
+    front.provider.script("[latency]\nttft_ms = 3000.0\n")
 
     # One thread: with several, httpx may send the heads of new streams out of their order, which ends the connection.
     async def all_of_them():

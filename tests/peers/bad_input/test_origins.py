@@ -2,7 +2,7 @@
 
 import pytest
 
-from peers.http_attacks.wire import ask, chat_body, head, post
+from peers.bad_input.wire import ask, chat_body, head, post
 
 
 def request(key, host, *lines, method="GET", path="/v1/models"):

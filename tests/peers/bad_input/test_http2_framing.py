@@ -2,12 +2,13 @@
 
 import struct
 
+import httpx
 import pytest
 
-from peers.http_attacks import frames as f
-from peers.http_attacks.conftest import finish, start
-from peers.http_attacks.frames import H2, frame
-from peers.http_attacks.wire import chat_body
+from peers.bad_input import frames as f
+from peers.bad_input.conftest import finish, start
+from peers.bad_input.frames import H2, frame
+from peers.bad_input.wire import chat_body
 
 
 @pytest.fixture(scope="module", params=["plaintext", "tls"])
@@ -222,6 +223,21 @@ def test_a_body_over_the_limit(target):
         assert status == 413 and b"request_too_large" in body
         client.send(client.request(3))
         assert client.answer(3)[0] == 200
+
+
+@pytest.mark.parametrize("length", ["declared", "by growth"])
+def test_a_body_over_the_limit_of_a_client_that_sends_it_all(target, length):
+    """httpx reads its answer when the whole body is sent. A reset that came before would be all that it sees."""
+    body = chat_body(padding="x" * (25 << 20))
+    pieces = (body[start : start + (1 << 20)] for start in range(0, len(body), 1 << 20))
+    headers = {"authorization": f"Bearer {target.gateway.key}", "content-type": "application/json"}
+    with httpx.Client(http1=False, http2=True, verify=False, timeout=20) as client:
+        url = f"{target.gateway.api}/chat/completions"
+        answer = client.post(url, content=body if length == "declared" else pieces, headers=headers)
+        assert (answer.status_code, answer.http_version) == (413, "HTTP/2")
+        assert answer.json()["error"]["code"] == "request_too_large"
+        # The connection goes on.
+        assert client.get(f"{target.gateway.api}/models", headers=headers).status_code == 200
 
 
 def test_head_has_no_body(target):

@@ -1,12 +1,14 @@
 """Every case of tests/bad_input/http1, against the running binary."""
 
 import re
+import threading
+import time
 import tomllib
 
 import pytest
 
 from harness.children import ROOT
-from peers.http_attacks.wire import Closed, Wire, chat_body, chat_request, head
+from peers.bad_input.wire import Closed, Wire, chat_body, chat_request, head
 
 FOLDER = ROOT / "tests" / "bad_input" / "http1"
 CASES = [
@@ -14,7 +16,9 @@ CASES = [
     for path in sorted(FOLDER.glob("*.toml"))
     for case in tomllib.loads(path.read_text())["case"]
 ]
-KEYS = {"name", "send", "answers", "open", "upstream"}
+KEYS = {"name", "send", "answers", "open", "early", "upstream"}
+CLOSING = [case for case in CASES if not case.values[0].get("open")]
+SHORT = [case for case in CASES if "@TIMES" not in "".join(case.values[0]["send"]) and not case.values[0].get("early")]
 
 
 def expanded(pieces, key):
@@ -36,11 +40,30 @@ def expanded(pieces, key):
 @pytest.mark.parametrize("case", CASES)
 def test_case(target, case):
     assert case.keys() <= KEYS, case.keys() - KEYS
-    before = target.provider.stats().requests
+    play(target, case, expanded(case["send"], target.gateway.key))
+
+
+@pytest.mark.parametrize("case", CLOSING)
+def test_nothing_is_smuggled_behind(target, case):
+    """A request behind one that ends the connection is never taken for one of its own."""
+    behind = head("GET", "/v1/models", target.gateway.key) + b"\r\n"
+    play(target, case, expanded(case["send"], target.gateway.key) + behind)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", SHORT)
+def test_byte_by_byte(target, case):
     data = expanded(case["send"], target.gateway.key)
+    play(target, case, data, (data[at : at + 1] for at in range(len(data))))
+
+
+def play(target, case, data, pieces=None):
+    """Sends the bytes, at once or in pieces, and holds what comes back to what the case says."""
+    before = target.provider.stats().requests
     method = "HEAD" if data.startswith(b"HEAD") else "GET"
     with Wire(target.gateway) as wire:
-        wire.send(data)
+        for piece in pieces or [data]:
+            wire.send(piece)
         answers = []
         for _ in case["answers"]:
             try:
@@ -85,8 +108,6 @@ def test_pipelined_requests_beyond_what_is_read_ahead(target):
     count = 500
     with Wire(target.gateway) as wire:
         wire.socket.setblocking(True)
-        import threading
-
         sending = threading.Thread(target=wire.send, args=(request * count,), daemon=True)
         sending.start()
         for _ in range(count):
@@ -96,8 +117,6 @@ def test_pipelined_requests_beyond_what_is_read_ahead(target):
 
 def test_a_request_in_two_parts_behind_another(target):
     """The beginning of a pipelined request, then nothing for longer than an idle connection keeps its buffer."""
-    import time
-
     second = chat_request(target.gateway.key)
     with Wire(target.gateway) as wire:
         wire.send(chat_request(target.gateway.key) + second[:40])

@@ -8,9 +8,9 @@ import pytest
 
 from harness.gateway import Gateway
 from harness.waiting import wait_for
-from peers.http_attacks.conftest import lines_logged
-from peers.http_attacks.villain import Villain
-from peers.http_attacks.wire import Closed, Wire, ask, chat_request, head
+from peers.bad_input.conftest import lines_logged
+from peers.bad_input.villain import Villain
+from peers.bad_input.wire import Closed, Wire, ask, chat_request, head
 
 GOOD = (
     b'{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",'

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from harness.waiting import wait_for
-from peers.http_attacks.conftest import lines_logged
-from peers.http_attacks.wire import Wire, ask, chat_body, head, post
+from peers.bad_input.conftest import lines_logged
+from peers.bad_input.wire import Wire, ask, chat_body, head, post
 
 MESSAGES = b'"messages":[{"role":"user","content":"Name three rivers."}]'
 DEEP = b"[" * 100_000 + b"]" * 100_000

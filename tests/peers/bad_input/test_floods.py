@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from peers.http_attacks import frames as f
-from peers.http_attacks.conftest import finish, start
-from peers.http_attacks.frames import H2, frame, window_update
-from peers.http_attacks.wire import Wire, chat_body
+from peers.bad_input import frames as f
+from peers.bad_input.conftest import finish, start
+from peers.bad_input.frames import H2, frame, window_update
+from peers.bad_input.wire import Wire, chat_body
 
 # Never set: for what has to take a little time.
 PAUSE = threading.Event()
@@ -128,7 +128,9 @@ def test_made_you_reset(target, name):
 
 
 @pytest.mark.parametrize(
-    "piece", [b"", b"\x00\x01a\x01b", b"\x00\x01a\x7f\x81\x7f" + b"b" * 256], ids=["empty", "small", "large"]
+    "piece",
+    [b"", b"\x00\x01a\x01b", b"\x00\x01a\x7f\x81\x7f" + b"b" * 256, b"\x00\x01a\x7f\x81\x7f" + b"b" * 16_000],
+    ids=["empty", "small", "large", "huge"],
 )
 def test_continuation_flood(target, piece):
     """CVE-2024-27316 and its like: a header block that does not end."""
@@ -334,6 +336,19 @@ def test_a_stream_without_a_window(impatient):
         assert impatient.gateway.resident_bytes() - before < 32 << 20
         impatient.provider.wait("all streams were given up", lambda stats: stats.in_flight == 0)
         client.wait("they are reset", lambda: client.closed or len(client.resets) == 50)
+
+
+def test_a_client_that_gives_a_stream_no_window_and_leaves(own):
+    """Until then the answer waits in the provider, not in our memory."""
+    target = own(script="[answer]\ntokens = 100000\n")
+    before = target.gateway.resident_bytes()
+    with H2(target.gateway, settings={SettingsId.INITIAL_WINDOW_SIZE: 0}) as client:
+        client.send(client.chat(1, stream=True))
+        client.wait("the stream has begun", lambda: 1 in client.headers)
+        assert target.provider.stats().completed == 0
+        assert target.gateway.resident_bytes() - before < 8 << 20
+    target.provider.wait("the attempt was cancelled", lambda stats: stats.cancelled == 1 and stats.in_flight == 0)
+    target.provider.script("")
 
 
 def test_a_window_that_opens_by_a_byte(impatient):
