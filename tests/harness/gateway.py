@@ -68,10 +68,7 @@ class Gateway:
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(str(self.folder / "notify"))
         notify.settimeout(0.05)
-        command = [binary("ringway"), "serve", "--config", self.config_path]
-        inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
-        own = {"NOTIFY_SOCKET": str(self.folder / "notify"), "TEST_CREDENTIAL": self.credential, "RUST_BACKTRACE": "1"}
-        self.child = Child(command, self.folder, {**inherited, **own, **(environment or {})})
+        self.spawn({"NOTIFY_SOCKET": str(self.folder / "notify"), **(environment or {})})
         messages = []
 
         def ready():
@@ -86,6 +83,18 @@ class Gateway:
             return True
         assert "another process" in self.child.stderr, self.child.stderr
         return False
+
+    def spawn(self, environment=None):
+        """Starts the process and does not wait for it."""
+        command = [binary("ringway"), "serve", "--config", self.config_path]
+        inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
+        own = {"TEST_CREDENTIAL": self.credential, "RUST_BACKTRACE": "1"}
+        self.child = Child(command, self.folder, {**inherited, **own, **(environment or {})})
+
+    def restart(self):
+        """Starts it again, under the same configuration, after it has ended."""
+        assert not self.child.running()
+        assert self._launch(None), self.child.stderr[-4000:]
 
     def model_of(self, provider, model):
         """What a client asks for to get any model of a provider, where the models have a row `"a/*": ["a/*"]`."""
@@ -124,6 +133,10 @@ class Gateway:
     def wait_log(self, what, holds):
         """Waits for an access-log line for which `holds(line)`; returns the first."""
         return wait_for(f"an access-log line: {what}", lambda: next(filter(holds, self.access_log()), None))
+
+    def descriptors(self):
+        """How many it has open now."""
+        return len(list(Path(f"/proc/{self.child.pid}/fd").iterdir()))
 
     def resident_bytes(self):
         """Anonymous and file pages now in memory."""
@@ -227,6 +240,18 @@ class Direct:
     def start(cls, folder, providers, models, **options):
         provider = next(iter(providers.values()))
         return cls(provider["at"] if isinstance(provider, dict) else provider)
+
+    def spawn(self, environment=None):
+        """Starts the process and does not wait for it."""
+        command = [binary("ringway"), "serve", "--config", self.config_path]
+        inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
+        own = {"TEST_CREDENTIAL": self.credential, "RUST_BACKTRACE": "1"}
+        self.child = Child(command, self.folder, {**inherited, **own, **(environment or {})})
+
+    def restart(self):
+        """Starts it again, under the same configuration, after it has ended."""
+        assert not self.child.running()
+        assert self._launch(None), self.child.stderr[-4000:]
 
     def model_of(self, provider, model):
         return model

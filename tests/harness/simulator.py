@@ -1,6 +1,7 @@
 """A simulated provider (`ringway-loadtest sim`) as a child process, with its counters and its script."""
 
 import json
+import signal
 from types import SimpleNamespace
 
 from .children import Child, binary
@@ -32,17 +33,34 @@ class Simulator:
         if script:
             (folder / "script.toml").write_text(script)
             command += ["--script", folder / "script.toml"]
+        child, line = cls._launch(command, folder)
+        simulator = cls(name, child, folder, line["endpoint"], tls or bool(tls_files), http2)
+        if tls_files:
+            simulator.ca_file = tls_files.ca_file
+        return simulator
+
+    @staticmethod
+    def _launch(command, folder):
+        """The process and the line that it prints when it is ready."""
         child = Child(command, folder)
 
         def ready():
             assert child.running(), child.stderr
             return child.stdout.endswith("\n") and json.loads(child.stdout)
 
-        line = wait_for("the simulator is ready", ready)
-        simulator = cls(name, child, folder, line["endpoint"], tls or bool(tls_files), http2)
-        if tls_files:
-            simulator.ca_file = tls_files.ca_file
-        return simulator
+        return child, wait_for("the simulator is ready", ready)
+
+    def kill(self):
+        self.child.signal(signal.SIGKILL)
+        self.child.wait()
+
+    def restart(self):
+        """Starts it again where it was, with its counters at zero. A throw-away authority would be another one."""
+        assert not self.child.running()
+        command = list(self.child.command)
+        command[command.index("--listen") + 1] = f"127.0.0.1:{self.port}"
+        self.child.stdout_path.unlink()
+        self.child, _ = self._launch(command, self.child.stdout_path.parent)
 
     def stats(self):
         """The counters, as attributes."""
