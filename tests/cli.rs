@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{Command, Output},
@@ -163,5 +164,53 @@ fn the_example_names_every_key_of_the_server() {
             let named = example.contains(&format!("#{key} = ")) || example.contains(&format!(" {key} = "));
             assert!(named, "{section}.{key}");
         }
+    }
+}
+
+/// The manual lists each command, each option and the name of its value as `--help` does, and nothing that there is not.
+#[test]
+fn manual_and_help_agree() {
+    let mut helped = BTreeSet::new();
+    help_of(&mut Vec::new(), &mut helped);
+    let manual = fs::read_to_string("man/ringway.8").expect("the manual").replace("\\-", "-");
+    let commands = manual.split(".SH COMMANDS\n").nth(1).expect("the section").split("\n.SH").next().expect("its text");
+    let mut documented = BTreeSet::new();
+    let mut command = "";
+    for line in commands.lines() {
+        if let Some(name) = line.strip_prefix(".SS ") {
+            command = name;
+            documented.insert(command.to_owned());
+        } else if let Some(option) = line.strip_prefix(".BI --").or(line.strip_prefix(".B --")) {
+            documented.insert(format!("{command} --{}", option.replace(" \"", "").replace('"', "")));
+        }
+    }
+    assert_eq!(documented, helped);
+    assert!(helped.len() > 10, "help was understood: {helped:?}");
+}
+
+/// Commands that do something, and their options as `COMMAND --option VALUE`; every command has `--help` and `--version` besides.
+fn help_of(command: &mut Vec<String>, found: &mut BTreeSet<String>) {
+    let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["-h"]).collect();
+    let output = ringway(&arguments, &[]);
+    assert!(output.status.success(), "{arguments:?}");
+    let text = stdout(&output);
+    let section = |title: &str| {
+        let lines = text.lines().skip_while(move |line| *line != title).skip(1).take_while(|line| !line.is_empty());
+        lines.map(|line| line.trim_start().to_owned()).collect::<Vec<_>>()
+    };
+    let name = command.join(" ");
+    for option in section("Options:").iter().filter_map(|line| line.strip_prefix("--")) {
+        // Two spaces end it, one goes before the name of its value.
+        let shown = option.split("  ").next().expect("split gives one at least").replace(['<', '>'], "");
+        found.insert(format!("{name} --{shown}"));
+    }
+    let below = section("Commands:");
+    if below.is_empty() {
+        found.insert(name);
+    }
+    for line in below.iter().filter(|line| !line.starts_with("help ")) {
+        command.push(line.split(' ').next().expect("split gives one at least").to_owned());
+        help_of(command, found);
+        command.pop();
     }
 }
