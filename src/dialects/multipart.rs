@@ -117,7 +117,8 @@ impl ModelFinder {
                         return Ok(());
                     };
                     if let State::Model(start) = self.state {
-                        let end = self.offset + at;
+                        // A part without so much as a line end of its own has no value: the delimiter's belongs to the head.
+                        let end = (self.offset + at).max(start);
                         if end - start > MODEL_BYTES_MAX {
                             return Err(MultipartError::ModelTooLong);
                         }

@@ -36,6 +36,12 @@ fn value_may_be_empty_and_may_be_missing() {
     check(b"--b-1\r\ncontent-disposition: form-data; name=\"other\"\r\n\r\nx\r\n--b-1--\r\n", Ok(None));
 }
 
+/// Found by fuzzing: the end of the value was taken to be before its beginning.
+#[test]
+fn value_without_its_own_line_end_is_empty() {
+    check(b"--b-1\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n--b-1--\r\n", Ok(Some("")));
+}
+
 #[test]
 fn second_model_is_refused() {
     check(
