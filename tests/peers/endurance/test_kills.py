@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import random
+import select
 import signal
 import threading
 import time
@@ -15,11 +16,12 @@ import time
 import pytest
 
 from harness.waiting import wait_for
+from peers.bad_input.frames import H2, window_update
 from peers.exchange import MESSAGES, answered, chat
 
 ROUNDS = int(os.environ.get("RINGWAY_KILL_ROUNDS", "20"))
 SEED = int(os.environ.get("RINGWAY_KILL_SEED") or time.time_ns() % 1_000_000)
-CLIENTS = 12
+CLIENTS, CLIENTS_HTTP2, STREAMS_AT_ONCE = 12, 2, 4
 
 pytestmark = pytest.mark.timeout(60 + 30 * ROUNDS)
 
@@ -33,7 +35,8 @@ def chance():
 
 
 class Clients:
-    """Clients that ask one thing after the other, half of them for streams, on connections that they keep as long as they can."""
+    """Clients that ask one thing after the other, half of them for streams, on connections that they keep as long as they can; a few of
+    them over HTTP/2, several at a time."""
 
     def __init__(self, gateway):
         self.gateway = gateway
@@ -42,6 +45,7 @@ class Clients:
         # Answers that were whole; exchanges of which nothing came back; those that broke off within their answer.
         self.whole, self.unanswered, self.broken = 0, [], []
         self.threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(CLIENTS)]
+        self.threads += [threading.Thread(target=self._run_http2, daemon=True) for _ in range(CLIENTS_HTTP2)]
         for thread in self.threads:
             thread.start()
 
@@ -84,6 +88,45 @@ class Clients:
                 connection = None
         if connection:
             connection.close()
+
+    def _run_http2(self):
+        while not self.stopped.is_set():
+            try:
+                connection = H2(self.gateway)
+            except OSError:
+                self.stopped.wait(0.005)
+                continue
+            with connection:
+                # Answers of a whole run fit in.
+                connection.send(window_update(0, 1 << 30))
+                first = 1
+                while not self.stopped.is_set() and not connection.closed and connection.goaway is None:
+                    streams = range(first, first + 2 * STREAMS_AT_ONCE, 2)
+                    first = streams.stop
+                    asked_at = time.monotonic()
+                    connection.send(b"".join(connection.chat(n, stream=n % 4 == 1) for n in streams))
+                    end = asked_at + 30
+                    while not connection.closed and not set(streams) <= connection.ended | connection.resets.keys():
+                        if time.monotonic() > end:
+                            self.broken.append((0, b"streams without an end"))
+                            return
+                        select.select([connection.socket], [], [], 0.05)
+                        connection.take()
+                    for n in streams:
+                        self._count_http2(connection, n, asked_at)
+                    connection.data.clear()
+
+    def _count_http2(self, connection, stream, asked_at):
+        head, text = connection.headers.pop(stream, None), connection.data.get(stream, b"")
+        # A broken answer that is no stream of events ends in a reset.
+        ended = stream in connection.ended and stream not in connection.resets
+        with self.lock:
+            if ended and head[":status"] == "200" and (stream % 4 != 1 or text.endswith(b"data: [DONE]\n\n")):
+                self.whole += 1
+            elif head is None:
+                self.unanswered.append(asked_at)
+            else:
+                self.broken.append((int(head[":status"]), text[-300:]))
 
     def wait_more(self, count):
         before = self.whole
