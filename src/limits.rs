@@ -147,7 +147,9 @@ pub const UPSTREAM_ADDRESS_MS: u64 = 1_000;
 /// First and longest pause after a failed upstream connect, in milliseconds. It doubles in between.
 pub const UPSTREAM_BACKOFF_MS: (u64, u64) = (100, 5_000);
 
-/// After an answer that came before the end of its request: how long, in milliseconds, and how many bytes of the rest are discarded, so
-/// that the reset which follows does not overtake the answer.
+/// After an answer that came before the end of its request: how long the client may pause, how long it may take in all, in milliseconds, and
+/// how many bytes of the rest are discarded, so that the reset which follows does not overtake the answer. Many clients read it only
+/// when they have sent everything; a body of the largest size takes 6 s at 4 MB/s.
 pub const LINGER_MS: u64 = 2_000;
+pub const LINGER_MS_MAX: u64 = 30_000;
 pub const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -21,7 +21,7 @@ use crate::{
         upstream::{answer_head::digits, http1::contains_token},
     },
     error::Failure,
-    limits::{HEAD_BYTES_MAX, HEADERS_MAX, LINGER_BYTES_MAX, LINGER_MS, TARGET_BYTES_MAX},
+    limits::{HEAD_BYTES_MAX, HEADERS_MAX, LINGER_BYTES_MAX, LINGER_MS, LINGER_MS_MAX, TARGET_BYTES_MAX},
     policy::keys::remembered::Remembered,
     rt::Deadline,
     telemetry::cells::Cell,
@@ -309,9 +309,10 @@ impl Client {
         Inbound { head, bytes, body_start, body_complete }
     }
 
-    /// Sends what is staged and the end, then discards what the client still sends for a moment, then closes.
+    /// Sends what is staged and the end, then discards what the client still sends, while it does, then closes.
     async fn linger(mut self) {
         self.deadline.set_in_ms(LINGER_MS);
+        let end_ms = self.shard.deadlines.now_ms() + LINGER_MS_MAX;
         let mut discarded = 0;
         let mut ended = false;
         poll_fn(|cx| {
@@ -329,7 +330,10 @@ impl Client {
                 }
                 self.ahead.clear();
                 match ready!(self.poll_ahead(cx)) {
-                    Ok(count @ 1..) => discarded += count,
+                    Ok(count @ 1..) => {
+                        discarded += count;
+                        self.deadline.set_at_ms(end_ms.min(self.shard.deadlines.now_ms() + LINGER_MS));
+                    }
                     _ => return Poll::Ready(Ok(())),
                 }
             }

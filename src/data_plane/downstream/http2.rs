@@ -26,7 +26,7 @@ use crate::{
     error::Failure,
     limits::{
         H2_DOWNSTREAM_STREAMS_MAX, H2_HEADER_LIST_BYTES_MAX, H2_SEND_BUFFER_BYTES, HEADERS_MAX, LINGER_BYTES_MAX,
-        LINGER_MS, TARGET_BYTES_MAX,
+        LINGER_MS, LINGER_MS_MAX, TARGET_BYTES_MAX,
     },
     rt::{self, Deadline},
     telemetry::cells::Cell as Counter,
@@ -334,11 +334,12 @@ async fn answer(
     }
 }
 
-/// After an answer that came before the end of its request: discards what the client still sends for a moment. Resetting the stream at
+/// After an answer that came before the end of its request: discards what the client still sends, while it does. Resetting the stream at
 /// once would be right too (RFC 9113, section 8.1), but some clients, curl 7.88 among them, then lose the answer.
 async fn linger(shard: &Rc<Shard>, client: &mut Client) {
     let deadline = shard.deadlines.slot();
     deadline.set_in_ms(LINGER_MS);
+    let end_ms = shard.deadlines.now_ms() + LINGER_MS_MAX;
     let mut discarded = 0;
     poll_fn(|cx| {
         while discarded < LINGER_BYTES_MAX && deadline.poll_due(cx).is_pending() {
@@ -346,6 +347,7 @@ async fn linger(shard: &Rc<Shard>, client: &mut Client) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(data))) => {
                     discarded += data.len();
+                    deadline.set_at_ms(end_ms.min(shard.deadlines.now_ms() + LINGER_MS));
                     let released = client.body.flow_control().release_capacity(data.len());
                     debug_assert!(released.is_ok());
                 }
