@@ -16,7 +16,7 @@ from harness.waiting import wait_for
 from peers.endurance.load import Load, Repeated, fails, leaves
 
 SOAK_S = int(os.environ.get("RINGWAY_SOAK_S", "600"))
-WARM_UP_S = max(5, SOAK_S // 10)
+WARM_UP_S = max(5, SOAK_S // 5)
 EVERY_S = 1.0
 RELOAD_EVERY_S = 4.0
 
@@ -126,6 +126,11 @@ def test_soak(ringway, simulate, tmp_path):
     summary = {name: (figure["requests"], figure["errors"], figure["dropped"]) for name, figure in figures.items()}
     (low, high), (few, many) = thirds(resident), thirds(descriptors)
     print(f"\n{SOAK_S} s, {reloads} reloads, {gone} clients left, {failed} scripted failures; {summary}")
+    course = [
+        statistics.median(resident[at : at + len(resident) // 10])
+        for at in range(0, len(resident), len(resident) // 10)
+    ]
+    print("resident over time:", " ".join(f"{bytes_ / 1048576:.1f}" for bytes_ in course), "MiB")
     print(f"resident {low / 1048576:.1f} -> {high / 1048576:.1f} MiB, descriptors {few} -> {many}")
     for name, figure in figures.items():
         assert figure["requests"] > 0 and figure["errors"] == {}, (name, figure["errors"])

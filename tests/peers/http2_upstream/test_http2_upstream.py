@@ -32,6 +32,9 @@ def start_hypercorn(folder, certificates=None):
         "hypercorn",
         "--graceful-timeout",
         "0",
+        # Its own limit for connections that idle, 5 s, would replace one of them on a slow machine.
+        "--keep-alive",
+        "120",
         "--bind",
         f"127.0.0.1:{port}",
         "provider:application",
