@@ -200,6 +200,19 @@ def test_100_mib_sent_anyway_are_not_read(target):
     assert target.gateway.resident_bytes() - before < 8 << 20
 
 
+def test_a_refusal_can_still_be_read_after_a_slow_body(target):
+    """The client reads when it has sent for three seconds: the answer must not have been lost to a reset by then."""
+    lines = ("Content-Type: application/json", f"Content-Length: {100 << 20}")
+    with Wire(target.gateway) as wire:
+        wire.send(head("POST", "/v1/chat/completions", target.gateway.key, *lines) + b"\r\n")
+        for _ in range(6):
+            # As above: the passing of the time is what is tested.
+            time.sleep(0.5)
+            wire.socket.sendall(b"x" * (1 << 16))
+        answer = wire.answer()
+        assert (answer.status, answer.code) == (413, "request_too_large")
+
+
 def test_a_body_in_chunks_is_cut_at_the_limit(target):
     with Wire(target.gateway) as wire:
         wire.send(head("POST", "/v1/chat/completions", target.gateway.key, "Transfer-Encoding: chunked") + b"\r\n")
