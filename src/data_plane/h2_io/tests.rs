@@ -44,14 +44,14 @@ fn writing_pauses_when_much_waits_and_all_of_it_arrives_in_order() {
             sent.extend(piece);
             let flushed = once(|cx| Pin::new(&mut io).poll_flush(cx)).await;
             // Done although bytes wait, as long as they are few.
-            assert_eq!(flushed.is_ready(), io.transport.waiting_bytes() < COALESCE_BYTES_MAX);
+            assert_eq!(flushed.is_ready(), io.transport.borrow().waiting_bytes() < COALESCE_BYTES_MAX);
         }
-        assert!((COALESCE_BYTES_MAX..COALESCE_BYTES_MAX + 30_000).contains(&io.transport.waiting_bytes()));
+        assert!((COALESCE_BYTES_MAX..COALESCE_BYTES_MAX + 30_000).contains(&io.transport.borrow().waiting_bytes()));
         assert!(once(|cx| Pin::new(&mut io).poll_flush(cx)).await.is_pending());
         assert!(once(|cx| Pin::new(&mut io).poll_shutdown(cx)).await.is_pending());
         tell.send(()).expect("peer");
         io.shutdown().await.expect("shutdown");
-        assert_eq!(io.transport.staged_bytes(), 0);
+        assert_eq!(io.transport.borrow().staged_bytes(), 0);
         drop(io);
         assert!(peer.end().await == sent);
     });
@@ -64,7 +64,7 @@ fn reading_alone_sends_what_waits() {
         let (address, peer) = peer_thread(slow_reader(told));
         let mut io = connected(address).await;
         let mut sent = 0;
-        while io.transport.waiting_bytes() < COALESCE_BYTES_MAX / 2 {
+        while io.transport.borrow().waiting_bytes() < COALESCE_BYTES_MAX / 2 {
             io.write_all(&[7; 10_000]).await.expect("write");
             assert!(once(|cx| Pin::new(&mut io).poll_flush(cx)).await.is_ready());
             sent += 10_000;
@@ -75,7 +75,7 @@ fn reading_alone_sends_what_waits() {
             let mut room = ReadBuf::new(&mut nothing);
             let cx = &mut Context::from_waker(std::task::Waker::noop());
             assert!(Pin::new(&mut io).poll_read(cx, &mut room).is_pending());
-            io.transport.staged_bytes() == 0
+            io.transport.borrow().staged_bytes() == 0
         })
         .await;
         drop(io);
@@ -98,5 +98,54 @@ fn what_was_read_ahead_comes_first_and_is_not_counted_as_received() {
         assert_eq!(io.received_bytes().get(), 4);
         assert_eq!(io.read(&mut all).await.expect("the end"), 0);
         peer.end().await;
+    });
+}
+
+#[test]
+fn what_a_sender_is_there_for_leaves_together_and_only_when_it_says() {
+    on_both(async |_| {
+        let (address, peer) = peer_thread(|listener| {
+            let (mut stream, _) = listener.accept().expect("accept");
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).expect("read");
+            all
+        });
+        let mut io = connected(address).await;
+        let sender = io.sender();
+        for piece in [&b"one "[..], b"two ", b"three"] {
+            io.write_all(piece).await.expect("write");
+            assert!(once(|cx| Pin::new(&mut io).poll_flush(cx)).await.is_ready());
+        }
+        // Nor does reading send it.
+        let mut nothing = [0; 16];
+        assert!(once(|cx| Pin::new(&mut io).poll_read(cx, &mut ReadBuf::new(&mut nothing))).await.is_pending());
+        assert_eq!(io.transport.borrow().waiting_bytes(), 13);
+        poll_fn(|cx| Poll::Ready(sender.send(cx))).await.expect("send");
+        assert_eq!(io.transport.borrow().waiting_bytes(), 0);
+        drop((io, sender));
+        assert_eq!(peer.end().await, b"one two three");
+    });
+}
+
+#[test]
+fn beyond_its_measure_a_flush_sends_by_itself() {
+    on_both(async |_| {
+        let (tell, told) = mpsc::channel();
+        let (address, peer) = peer_thread(slow_reader(told));
+        let mut io = connected(address).await;
+        let sender = io.sender();
+        let piece = vec![1; COALESCE_BYTES_MAX];
+        assert!(once(|cx| Pin::new(&mut io).poll_write(cx, &piece)).await.is_ready());
+        assert!(once(|cx| Pin::new(&mut io).poll_flush(cx)).await.is_ready());
+        assert!(io.transport.borrow().waiting_bytes() < COALESCE_BYTES_MAX);
+        tell.send(()).expect("peer");
+        until("all of it has left", || {
+            let cx = &mut Context::from_waker(std::task::Waker::noop());
+            sender.send(cx).expect("send");
+            io.transport.borrow().staged_bytes() == 0
+        })
+        .await;
+        drop((io, sender));
+        assert_eq!(peer.end().await.len(), piece.len());
     });
 }

@@ -16,7 +16,10 @@ use self::upload::{Body, Chunk};
 use super::{Piece, UpstreamContext, UpstreamRequest, answer_head::AnswerHead};
 use crate::{
     config::snapshot::{self, Endpoint},
-    data_plane::{h2_io::H2Io, transport::Transport},
+    data_plane::{
+        h2_io::{H2Io, Sender},
+        transport::Transport,
+    },
     error::Upstream,
     limits,
     rt::{self, Deadline},
@@ -99,7 +102,8 @@ impl Connection {
         on_change: impl Fn() + 'static,
     ) -> Result<Rc<Connection>, Upstream> {
         let authority = authority(endpoint).ok_or(Upstream::Connect)?;
-        let io = H2Io::new(transport, Vec::new());
+        let mut io = H2Io::new(transport, Vec::new());
+        let output = io.sender();
         let received_bytes = io.received_bytes();
         let mut shaking = pin!(builder().handshake::<_, Chunk>(io));
         let (sender, mut connection) = poll_fn(|cx| match shaking.as_mut().poll(cx) {
@@ -112,7 +116,7 @@ impl Connection {
         let sent_at = Instant::now();
         pings.send_ping(Ping::opaque()).map_err(|_| Upstream::Connect)?;
         poll_fn(|cx| {
-            if Pin::new(&mut connection).poll(cx).is_ready() {
+            if Pin::new(&mut connection).poll(cx).is_ready() || output.send(cx).is_err() {
                 return Poll::Ready(Err(Upstream::Connect));
             }
             match pings.poll_pong(cx) {
@@ -146,7 +150,7 @@ impl Connection {
             on_change: Box::new(on_change),
             context: context.clone(),
         });
-        rt::spawn(Driver { connection, pings, shared: shared.clone() }, move || {
+        rt::spawn(Driver { connection, output, pings, shared: shared.clone() }, move || {
             context.state.cells.add(Counter::Panics, 1);
         });
         Ok(shared)
@@ -266,6 +270,8 @@ fn authority(endpoint: &Endpoint) -> Option<Authority> {
 /// The task that moves a connection's bytes. Its end, also by a panic, is the connection's end.
 struct Driver {
     connection: client::Connection<H2Io, Chunk>,
+    /// Sends what one poll of the connection has written, all at once.
+    output: Sender,
     pings: PingPong,
     shared: Rc<Connection>,
 }
@@ -284,7 +290,8 @@ impl Future for Driver {
             if pulse.abort.get() {
                 return Poll::Ready(());
             }
-            let ended = Pin::new(&mut this.connection).poll(cx).is_ready();
+            // The peer that cannot be sent to has perhaps answered before: that was read first.
+            let ended = Pin::new(&mut this.connection).poll(cx).is_ready() || this.output.send(cx).is_err();
             shared.look_at_peer(cx);
             if ended {
                 return Poll::Ready(());
