@@ -10,9 +10,13 @@
 //! A call that fails before its answer's head may be tried elsewhere; after it the answer is `Truncated`. Dropping a call cancels
 //! its stream at once (RST_STREAM CANCEL) and leaves the connection to the others.
 
+mod heads;
 mod upload;
 
-use self::upload::{Body, Chunk};
+use self::{
+    heads::Heads,
+    upload::{Body, Chunk},
+};
 use super::{Piece, UpstreamContext, UpstreamRequest, answer_head::AnswerHead};
 use crate::{
     config::snapshot::{self, Endpoint},
@@ -30,10 +34,7 @@ use h2::{
     Ping, PingPong, Reason, RecvStream,
     client::{self, ResponseFuture, SendRequest},
 };
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header,
-    uri::{Authority, PathAndQuery, Scheme},
-};
+use http::uri::{Authority, Scheme};
 use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
@@ -46,10 +47,11 @@ use std::{
 /// One connection, as the pool and its calls see it.
 pub struct Connection {
     context: Rc<UpstreamContext>,
-    scheme: Scheme,
-    authority: Authority,
+    heads: RefCell<Heads>,
     /// `None` once it takes no more calls; h2 closes the connection when the last call has gone as well.
     sender: RefCell<Option<SendRequest<Chunk>>>,
+    /// One that the last call has used, for the next: a clone and its end would take the connection's lock twice.
+    spare: RefCell<Option<SendRequest<Chunk>>>,
     state: Cell<State>,
     /// Calls that exist.
     active: Cell<usize>,
@@ -129,8 +131,8 @@ impl Connection {
 
         let now_ms = context.deadlines.now_ms();
         let shared = Rc::new(Connection {
-            scheme: if endpoint.key.tls { Scheme::HTTPS } else { Scheme::HTTP },
-            authority,
+            heads: RefCell::new(Heads::new(if endpoint.key.tls { Scheme::HTTPS } else { Scheme::HTTP }, authority)),
+            spare: RefCell::default(),
             state: Cell::new(State::Open),
             active: Cell::new(0),
             streams_max: Cell::new(streams_max(&sender)),
@@ -181,15 +183,19 @@ impl Connection {
         if self.room() == 0 {
             return None;
         }
-        let mut sender = self.sender.borrow().clone()?;
         // Never waits: a clone has no stream of its own pending. It says whether the connection still takes requests.
-        match sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => {
+        let ready = |mut sender: SendRequest<Chunk>| {
+            let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+            matches!(ready, Poll::Ready(Ok(()))).then_some(sender)
+        };
+        let spare = self.spare.take().and_then(ready);
+        match spare.or_else(|| self.sender.borrow().clone().and_then(ready)) {
+            Some(sender) => {
                 self.active.set(self.active.get() + 1);
                 self.served.set(true);
                 Some(Lease { sender, slot: Slot(self.clone()) })
             }
-            Poll::Ready(Err(_)) | Poll::Pending => {
+            None => {
                 self.retire();
                 None
             }
@@ -206,6 +212,8 @@ impl Connection {
         if self.state.get() == State::Open {
             self.state.set(State::Retiring);
         }
+        // h2 closes the connection with the last of them.
+        self.spare.take();
         let sender = self.sender.borrow_mut().take();
         if sender.is_some() {
             drop(sender);
@@ -365,73 +373,19 @@ impl Lease {
     /// Stages the request on a stream of its own. Nothing is sent before the first poll; a failure shows there as well.
     pub fn call(mut self, request: UpstreamRequest<'_>) -> Call {
         let connection = &self.slot.0;
-        let started = head(connection, &request)
-            .ok_or(Upstream::Connect)
-            .and_then(|head| self.sender.send_request(head, false).map_err(|error| classify(&error, false)));
-        let mut body = Body::new(request.body);
-        let (response, failure) = match started {
-            Ok((response, stream)) => {
-                body.stream = Some(stream);
-                (Some(response), None)
-            }
-            Err(failure) => (None, Some(failure)),
+        let head = connection.heads.borrow_mut().head(&request).ok_or(Upstream::Connect);
+        let started =
+            head.and_then(|head| self.sender.send_request(head, false).map_err(|error| classify(&error, false)));
+        let call = match started {
+            Ok((response, stream)) => Call::new(Some(response), Body::start(request.body, stream), None, self.slot),
+            Err(failure) => Call::new(None, Body::dropped(request.body), Some(failure), self.slot),
         };
-        Call { response, body, answer: None, data: Bytes::new(), interims: 0, failure, _slot: self.slot }
-    }
-}
-
-/// The request's pseudo-headers and headers; `None` if the configured path is not one.
-fn head(connection: &Connection, request: &UpstreamRequest<'_>) -> Option<Request<()>> {
-    let mut uri = http::uri::Parts::default();
-    uri.scheme = Some(connection.scheme.clone());
-    uri.authority = Some(connection.authority.clone());
-    uri.path_and_query = Some(PathAndQuery::try_from([request.base_path, request.path].concat()).ok()?);
-
-    let mut headers = HeaderMap::with_capacity(16);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_bytes(request.content_type).ok()?);
-    headers.insert(header::ACCEPT, HeaderValue::from_static(request.accept));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("ringway/", env!("CARGO_PKG_VERSION"))));
-    if let Some(length) = request.body.length {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    for line in request.forward.split(|byte| *byte == b'\n') {
-        if let Some((name, value)) = field(line) {
-            headers.append(name, value);
+        let connection = &call.slot.0;
+        if connection.state.get() == State::Open {
+            connection.spare.replace(Some(self.sender));
         }
+        call
     }
-    // Last, so that nothing a client sent stands in place of a credential. Indexing them is safe: HPACK compares whole
-    // values, so a 256-bit secret cannot be guessed piece by piece, and each request is 100 bytes and one copy cheaper.
-    for (name, value) in &request.deployment.headers {
-        let value = HeaderValue::from_bytes(value.expose()).ok()?;
-        headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, value);
-    }
-
-    let mut head = Request::new(());
-    *head.method_mut() = Method::POST;
-    *head.uri_mut() = Uri::from_parts(uri).ok()?;
-    *head.headers_mut() = headers;
-    Some(head)
-}
-
-/// A header line as HTTP/2 may carry it. What describes an HTTP/1.1 connection or framing stays behind.
-fn field(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let colon = memchr::memchr(b':', line)?;
-    let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-    let of_connection = [
-        header::CONNECTION,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::TE,
-        header::HOST,
-        header::CONTENT_LENGTH,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ];
-    if of_connection.contains(&name) {
-        return None;
-    }
-    Some((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?))
 }
 
 /// One request and its answer. Dropping it cancels the stream unless both are complete.
@@ -446,10 +400,14 @@ pub struct Call {
     /// Why nothing more can come.
     failure: Option<Upstream>,
     /// Dropped last: the place is free once the stream is closed or cancelled.
-    _slot: Slot,
+    slot: Slot,
 }
 
 impl Call {
+    fn new(response: Option<ResponseFuture>, body: Body, failure: Option<Upstream>, slot: Slot) -> Call {
+        Call { response, body, answer: None, data: Bytes::new(), interims: 0, failure, slot }
+    }
+
     /// The answer's head. Sends the body meanwhile; an answer may come before all of it was sent.
     ///
     /// # Errors
@@ -459,7 +417,8 @@ impl Call {
         let Some(response) = &mut self.response else {
             return Poll::Ready(Err(self.failure.clone().unwrap_or(Upstream::BadResponse)));
         };
-        while let Poll::Ready(Some(interim)) = response.poll_informational(cx) {
+        // Nothing there means no answer either, and the task has been noted.
+        while let Some(interim) = ready!(response.poll_informational(cx)) {
             self.interims += 1;
             if interim.is_err() {
                 break;
@@ -509,6 +468,15 @@ impl Call {
     #[inline]
     pub fn data(&self) -> &[u8] {
         &self.data
+    }
+
+    /// True when nothing comes after the present run of data. Then the answer has ended.
+    pub fn data_is_last(&mut self) -> bool {
+        if self.answer.as_ref().is_some_and(RecvStream::is_end_stream) {
+            // The end of the last handle returns the window, for the connection alone: the stream needs none.
+            self.answer = None;
+        }
+        self.answer.is_none() && self.failure.is_none()
     }
 
     /// Done with the first `bytes` of it: the peer may send as many more.

@@ -169,12 +169,8 @@ impl Call {
 
     /// True when nothing comes after the present run of data. False promises nothing.
     #[inline]
-    pub fn data_is_last(&self) -> bool {
-        match self {
-            Call::Http1(call) => call.data_is_last(),
-            // The end of a stream is an event of its own.
-            Call::Http2(_) => false,
-        }
+    pub fn data_is_last(&mut self) -> bool {
+        either!(self, call => call.data_is_last())
     }
 
     /// Done with the present run of data, and with the answer.

@@ -1,7 +1,7 @@
 //! A request's body on its way to h2: whole or in pieces, never faster than the peer's window.
 
 use crate::{
-    data_plane::upstream::{Piece, RequestBody},
+    data_plane::upstream::{Content, Piece, RequestBody},
     limits,
 };
 use bytes::Buf;
@@ -31,7 +31,25 @@ pub struct Body {
 const JOINED_BYTES_MAX: usize = 16 * 1024;
 
 impl Body {
-    pub fn new(body: RequestBody<'_>) -> Body {
+    /// A body that goes out over `stream`. Small requests are the rule; h2 may hold one of them without asking for window first,
+    /// and has it with the head.
+    pub fn start(body: RequestBody<'_>, mut stream: SendStream<Chunk>) -> Body {
+        let small = body.length.is_some_and(|length| length > 0 && length <= JOINED_BYTES_MAX as u64);
+        match body.content {
+            Content::Patched { patch, text } if small => {
+                let mut whole = Vec::new();
+                patch.append_to(text, &mut whole);
+                // Refused only if the stream has ended already.
+                let is_sent = stream.send_data(Chunk::Owned(whole, 0), true).is_ok();
+                let stream = Some(stream).filter(|_| is_sent);
+                Body { stream, queue: VecDeque::new(), queued_bytes: 0, missing_bytes: Some(0), whole: true, is_sent }
+            }
+            _ => Body { stream: Some(stream), ..Body::dropped(body) },
+        }
+    }
+
+    /// A body that nobody takes.
+    pub fn dropped(body: RequestBody<'_>) -> Body {
         let pieces = body.content.into_pieces();
         let total: usize = pieces.iter().map(Piece::len).sum();
         let mut this = Body {
@@ -63,8 +81,8 @@ impl Body {
         }
         self.queued_bytes += count;
         self.queue.push_back(match piece {
-            Piece::Owned(bytes) => Chunk { buffer: Rc::new(bytes), rest: 0..count },
-            Piece::Shared(buffer, rest) => Chunk { buffer, rest },
+            Piece::Owned(bytes) => Chunk::Shared(Rc::new(bytes), 0..count),
+            Piece::Shared(buffer, rest) => Chunk::Shared(buffer, rest),
         });
     }
 
@@ -102,10 +120,10 @@ impl Body {
                 }
             }
             let chunk = first.split_to(room);
-            if first.rest.is_empty() {
+            if first.remaining() == 0 {
                 self.queue.pop_front();
             }
-            self.queued_bytes -= chunk.rest.len();
+            self.queued_bytes -= chunk.remaining();
             self.is_sent = self.whole && self.queue.is_empty();
             if stream.send_data(chunk, self.is_sent).is_err() {
                 break;
@@ -118,31 +136,56 @@ impl Body {
 }
 
 /// Bytes on their way through h2, without a copy of their own.
-#[derive(Default)]
-pub struct Chunk {
-    buffer: Rc<Vec<u8>>,
-    rest: Range<usize>,
+pub enum Chunk {
+    /// All of a small body, of which so many bytes have been taken.
+    Owned(Vec<u8>, usize),
+    Shared(Rc<Vec<u8>>, Range<usize>),
+}
+
+impl Default for Chunk {
+    fn default() -> Chunk {
+        Chunk::Owned(Vec::new(), 0)
+    }
 }
 
 impl Chunk {
+    /// Cuts the first `count` bytes off.
     fn split_to(&mut self, count: usize) -> Chunk {
-        let start = self.rest.start;
-        self.rest.start = self.rest.end.min(start + count);
-        Chunk { buffer: self.buffer.clone(), rest: start..self.rest.start }
+        match self {
+            // Goes whole: it is never queued.
+            Chunk::Owned(..) => std::mem::take(self),
+            Chunk::Shared(buffer, rest) => {
+                let start = rest.start;
+                rest.start = rest.end.min(start + count);
+                Chunk::Shared(buffer.clone(), start..rest.start)
+            }
+        }
     }
 }
 
 impl Buf for Chunk {
+    #[inline]
     fn remaining(&self) -> usize {
-        self.rest.len()
+        match self {
+            Chunk::Owned(bytes, taken) => bytes.len() - taken,
+            Chunk::Shared(_, rest) => rest.len(),
+        }
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
-        &self.buffer[self.rest.clone()]
+        match self {
+            Chunk::Owned(bytes, taken) => &bytes[*taken..],
+            Chunk::Shared(buffer, rest) => &buffer[rest.clone()],
+        }
     }
 
+    #[inline]
     fn advance(&mut self, count: usize) {
-        assert!(count <= self.rest.len());
-        self.rest.start += count;
+        assert!(count <= self.remaining());
+        match self {
+            Chunk::Owned(_, taken) => *taken += count,
+            Chunk::Shared(_, rest) => rest.start += count,
+        }
     }
 }
