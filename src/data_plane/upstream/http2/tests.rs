@@ -81,6 +81,86 @@ fn request_arrives_with_its_headers_and_body_over_tls() {
 }
 
 #[test]
+fn small_patched_body_goes_with_its_head_and_a_whole_answer_is_known_as_such() {
+    on_both(async |context| {
+        let peer = Http2Peer::start(None, |_| {});
+        let endpoint = plain(peer.address);
+        let connection = open(&context, &endpoint).await.expect("open");
+        let (deployment, patch) = (deployment(), crate::json::patch::Patch::new());
+        for size in [1, 11, 16 * 1024, 16 * 1024 + 1, 60_000] {
+            let text = vec![b'a'; size];
+            let mut request = request(&deployment, &endpoint, "/echo", vec![]);
+            request.body.content = Content::Patched { patch: &patch, text: &text };
+            request.body.length = Some(size as u64);
+            let mut call = connection.lease().expect("room").call(request);
+            assert_eq!(call.body.is_sent, size <= 16 * 1024, "{size}");
+            assert_eq!(head(&mut call).await, Ok(200));
+            assert_eq!(poll_fn(|cx| call.poll_data(cx)).await, Ok(true));
+            until("the end of the answer has come", || call.data_is_last()).await;
+            assert_eq!(call.data(), size.to_string().as_bytes());
+            call.consume(call.data().len());
+            assert_eq!(poll_fn(|cx| call.poll_data(cx)).await, Ok(false));
+        }
+        assert_eq!((connection.state(), connection.active()), (State::Open, 0));
+    });
+}
+
+#[test]
+fn part_of_an_answer_is_not_the_last_of_it() {
+    on_both(async |context| {
+        let (go, told) = mpsc::channel::<()>();
+        let (address, peer) = peer_thread(move |listener| {
+            let mut peer = RawPeer::accept(&listener, &[]);
+            for ends in [true, false] {
+                let stream = peer.wait_for(HEADERS).expect("head").stream;
+                peer.send(HEADERS, END_HEADERS, stream, STATUS_200);
+                peer.send(DATA, 0, stream, b"half");
+                told.recv().expect("told");
+                match ends {
+                    true => peer.send(DATA, END_STREAM, stream, b""),
+                    false => peer.send(RST_STREAM, 0, stream, &2u32.to_be_bytes()),
+                }
+            }
+            while peer.next().is_some() {}
+        });
+        let endpoint = plain(address);
+        let connection = open(&context, &endpoint).await.expect("open");
+        for ends in [true, false] {
+            let mut call = call(&connection, &endpoint, "/", vec![]);
+            assert_eq!(head(&mut call).await, Ok(200));
+            assert_eq!(poll_fn(|cx| call.poll_data(cx)).await, Ok(true));
+            assert!(!call.data_is_last());
+            go.send(()).expect("peer");
+            call.consume(4);
+            let after = poll_fn(|cx| call.poll_data(cx)).await;
+            assert_eq!(after, if ends { Ok(false) } else { Err(Upstream::Truncated) });
+            assert_eq!(call.data_is_last(), ends);
+        }
+        connection.retire();
+        peer.end().await;
+    });
+}
+
+#[test]
+fn sender_that_waits_at_the_stream_limit_does_not_keep_others_from_it() {
+    on_both(async |context| {
+        let peer = Http2Peer::start(None, |settings| {
+            settings.max_concurrent_streams(1);
+        });
+        let endpoint = plain(peer.address);
+        let connection = open(&context, &endpoint).await.expect("open");
+        for _ in 0..10 {
+            // Dropped before the driver has opened its stream, for which its sender waits.
+            drop(call(&connection, &endpoint, "/silent", vec![]));
+            let mut next = call(&connection, &endpoint, "/echo", vec![owned(3)]);
+            assert!(connection.lease().is_none());
+            assert_eq!(whole(&mut next).await, Ok((200, b"3".to_vec())));
+        }
+        assert_eq!(connection.state(), State::Open);
+    });
+}
+
+#[test]
 fn hundred_calls_share_one_connection() {
     on_both(async |context| {
         let issuer = Issuer::new();
