@@ -1,7 +1,8 @@
 """Everything at once for a while: what grows, leaks or is lost shows in the figures at the end.
 
 `RINGWAY_SOAK_S` is how long, in seconds: 600 by default. Memory and descriptors are compared by the medians of thirds of what was
-sampled after a warm-up, so that a single burst does not decide.
+sampled after a warm-up, so that a single burst does not decide. What is resident settles in the first two minutes, some 3 MiB above where
+it began; runs shorter than that measure the settling.
 """
 
 import contextlib
