@@ -2,19 +2,20 @@
 //!
 //! `perf stat -e instructions:u cargo bench --bench instructions -- answer 100000`, less the same with 0, divided by 100,000. The
 //! steps are `request` (scan, view, patch the model, copy), `answer` (scan, judge, look for missing members) and `chunk` (judge
-//! one event of a stream). Without arguments each runs once, so that none rots.
+//! one event of a stream); and what each of them does beside the scan: `view`, `judge` and `facts`, with patch and buffers kept as
+//! a shard keeps them. Without arguments each runs once, so that none rots.
 
-use ringway::dialects::openai_chat::answer::Answer;
+use ringway::dialects::openai_chat::answer::{self, Answer};
 use ringway::dialects::openai_chat::request::{MEMBERS, RequestKind, RequestView};
-use ringway::dialects::openai_chat::stream::classify;
+use ringway::dialects::openai_chat::stream::{self, ChunkFacts, classify};
 use ringway::json::{patch::Patch, scan::Scanner};
 use std::hint::black_box;
 
 #[expect(dead_code, reason = "each bench takes the bodies that it needs")]
 mod prompts;
 
-/// Name, step, text.
-type Step<'t> = (&'static str, fn(&[u8]), &'t [u8]);
+/// Name and step.
+type Step<'t> = (&'static str, Box<dyn FnMut() + 't>);
 
 const ANSWER: &str = concat!(
     r#"{"id":"chatcmpl-AbCdEfGhIjKlMnOpQrStUvWxYz012","object":"chat.completion","created":1763683200,"model":"gpt-4o-mini","#,
@@ -32,7 +33,7 @@ fn request(body: &[u8]) {
     let scan = scanner.finish(body).expect("well-formed");
     let view = RequestView::read(RequestKind::Chat, scan, body).expect("acceptable");
     let mut patch = Patch::new();
-    view.patch(body, "gpt-4o-mini-2024-07-18", true, &mut patch).expect("room");
+    view.patch(body, black_box("gpt-4o-mini-2024-07-18"), true, &mut patch).expect("room");
     let mut out = Vec::new();
     patch.append_to(body, &mut out);
     black_box(&out);
@@ -49,16 +50,66 @@ fn chunk(payload: &[u8]) {
     black_box(classify(payload).expect("a chunk").has_content);
 }
 
+/// What is done with a request once it has been scanned.
+fn view(body: &[u8]) -> impl FnMut() {
+    let mut scanner = Scanner::new(&MEMBERS);
+    scanner.finish(body).expect("well-formed");
+    let (mut patch, mut out) = (Patch::new(), Vec::new());
+    move || {
+        let body = black_box(body);
+        // Nothing is left to scan.
+        let scan = scanner.finish(body).expect("well-formed");
+        let view = RequestView::read(RequestKind::Chat, scan, body).expect("acceptable");
+        patch.clear();
+        view.patch(body, black_box("gpt-4o-mini-2024-07-18"), true, &mut patch).expect("room");
+        out.clear();
+        patch.append_to(body, &mut out);
+        black_box(&out);
+    }
+}
+
+/// What is done with an answer once it has been scanned.
+fn judge(text: &[u8]) -> impl FnMut() {
+    let mut scanner = Scanner::new(&answer::MEMBERS);
+    scanner.finish(text).expect("well-formed");
+    let mut patch = Patch::new();
+    move || {
+        let text = black_box(text);
+        let answer = Answer::of_scan(scanner.finish(text).expect("well-formed"), text);
+        patch.clear();
+        answer.fill_missing(text, &mut patch).expect("room");
+        black_box((&answer, patch.is_empty()));
+    }
+}
+
+/// What is done with an event once it has been scanned.
+fn facts(payload: &[u8]) -> impl FnMut() {
+    let mut scanner = Scanner::new(&stream::MEMBERS);
+    scanner.finish(payload).expect("well-formed");
+    move || {
+        let payload = black_box(payload);
+        let scan = scanner.finish(payload).expect("well-formed");
+        black_box(ChunkFacts::of_scan(scan, payload).has_content);
+    }
+}
+
 fn main() {
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
     let chosen = words.next();
     let times = words.next().and_then(|times| times.parse().ok()).unwrap_or(1);
     let chat = prompts::chat(1_100);
-    let steps: [Step; 3] =
-        [("request", request, &chat), ("answer", answer, ANSWER.as_bytes()), ("chunk", chunk, CHUNK.as_bytes())];
-    for (_, step, text) in steps.iter().filter(|(name, ..)| chosen.as_deref().is_none_or(|chosen| chosen == *name)) {
+    let (text, payload) = (ANSWER.as_bytes(), CHUNK.as_bytes());
+    let steps: [Step; 6] = [
+        ("request", Box::new(|| request(black_box(&chat)))),
+        ("answer", Box::new(|| answer(black_box(text)))),
+        ("chunk", Box::new(|| chunk(black_box(payload)))),
+        ("view", Box::new(view(&chat))),
+        ("judge", Box::new(judge(text))),
+        ("facts", Box::new(facts(payload))),
+    ];
+    for (_, mut step) in steps.into_iter().filter(|(name, _)| chosen.as_deref().is_none_or(|chosen| chosen == *name)) {
         for _ in 0..times {
-            step(black_box(text));
+            step();
         }
     }
 }

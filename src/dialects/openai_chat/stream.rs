@@ -9,10 +9,11 @@
 //! `[DONE]` is recognised by how the payload begins: official SDKs end their loop at that.
 
 use super::usage::Usage;
-use crate::json::scan::{Member, Members, ScanError, Scanner};
+use crate::json::scan::{Member, Members, Scan, ScanError, Scanner};
 use crate::json::{Kind, Span, value, walk};
 
-static MEMBERS: Members = Members::last_wins(&["choices", "usage", "error", "x_groq"]);
+/// The members to scan an event's payload for.
+pub static MEMBERS: Members = Members::last_wins(&["choices", "usage", "error", "x_groq"]);
 const CHOICES: usize = 0;
 const USAGE: usize = 1;
 const ERROR: usize = 2;
@@ -59,22 +60,7 @@ pub fn classify(payload: &[u8]) -> Result<ChunkFacts, ScanError> {
     if payload.starts_with(b"[DONE]") {
         return Ok(ChunkFacts { is_done: true, ..ChunkFacts::default() });
     }
-    let mut scanner = Scanner::new(&MEMBERS);
-    let scan = scanner.finish(payload)?;
-    let mut facts = ChunkFacts { error: error_span(payload, scan.member(ERROR)), ..ChunkFacts::default() };
-    if let Some(choices) = scan.member(CHOICES).filter(|choices| choices.kind == Kind::Array) {
-        facts.choices = Choices::Empty;
-        walk::each_element(payload, choices.value.start as usize, |choice| {
-            facts.choices = Choices::Some;
-            Some(facts.read_choice(payload, choice))
-        });
-    }
-    facts.usage = scan.member(USAGE).and_then(|usage| Usage::read(payload, usage)).or_else(|| {
-        // Groq's last chunk has the counts in an object of its own.
-        let inner = walk::member(payload, scan.member(X_GROQ)?.value, "usage")?;
-        Usage::read(payload, inner)
-    });
-    Ok(facts)
+    Ok(ChunkFacts::of_scan(Scanner::new(&MEMBERS).finish(payload)?, payload))
 }
 
 /// The value of an `error` member that SDKs would raise.
@@ -83,6 +69,24 @@ pub(super) fn error_span(text: &[u8], error: Option<Member>) -> Option<Span> {
 }
 
 impl ChunkFacts {
+    /// Judges a payload, not the end marker, that has been scanned for [`MEMBERS`].
+    pub fn of_scan(scan: &Scan, payload: &[u8]) -> ChunkFacts {
+        let mut facts = ChunkFacts { error: error_span(payload, scan.member(ERROR)), ..ChunkFacts::default() };
+        if let Some(choices) = scan.member(CHOICES).filter(|choices| choices.kind == Kind::Array) {
+            facts.choices = Choices::Empty;
+            walk::each_element(payload, choices.value.start as usize, |choice| {
+                facts.choices = Choices::Some;
+                Some(facts.read_choice(payload, choice))
+            });
+        }
+        facts.usage = scan.member(USAGE).and_then(|usage| Usage::read(payload, usage)).or_else(|| {
+            // Groq's last chunk has the counts in an object of its own.
+            let inner = walk::member(payload, scan.member(X_GROQ)?.value, "usage")?;
+            Usage::read(payload, inner)
+        });
+        facts
+    }
+
     /// Reads one choice and answers where it ends.
     fn read_choice(&mut self, payload: &[u8], choice: usize) -> usize {
         walk::each_member(payload, choice, |member| match member.name {
