@@ -4,6 +4,9 @@
 //! objects passes over each byte once. A value that nobody wants is skipped by counting brackets outside strings, not by
 //! recursion, so depth costs nothing.
 //!
+//! Senders write most of an answer the same way every time. [`after`] passes such a stretch in one comparison, and
+//! [`rest_of_members`] goes on from wherever that ends, so what is found does not depend on it.
+//!
 //! All places are offsets into the whole text, so what is found here can be patched. Nothing is validated again: on a text that
 //! was never scanned the walk ends early or reports places that mean nothing, but it does not panic and it does end.
 
@@ -26,55 +29,98 @@ const NAME_BYTES_MAX: usize = 64;
 /// Calls `on` with each member of the object at `at`, in order. `on` answers where the value ends if it knows.
 ///
 /// Returns the end of the value at `at`, also if that is no object.
-#[inline]
-pub fn each_member(text: &[u8], at: usize, mut on: impl FnMut(Entry) -> Option<usize>) -> usize {
+#[inline(always)]
+pub fn each_member(text: &[u8], at: usize, on: impl FnMut(Entry) -> Option<usize>) -> usize {
     if text.get(at) != Some(&b'{') {
         return value_end(text, at);
     }
-    let mut at = at + 1;
+    rest_of_members(text, at + 1, on)
+}
+
+/// The same for an object that the caller has stepped into: `at` is inside it, before a member, after a value, or at its end.
+#[inline(always)]
+pub fn rest_of_members(text: &[u8], at: usize, mut on: impl FnMut(Entry) -> Option<usize>) -> usize {
+    let mut at = place(at);
     loop {
-        match solid(text, &mut at) {
-            Some(b'"') => {}
-            Some(b',') => {
-                at += 1;
-                continue;
+        // A comma and the next name without white space, as usual; or the first name.
+        if ahead(text, at) == Some(b",\"") {
+            at = place(at + 1);
+        } else {
+            match solid(text, &mut at) {
+                Some(b'"') => {}
+                Some(b',') => {
+                    at = place(at + 1);
+                    continue;
+                }
+                Some(b'}') => return at + 1,
+                _ => return at,
             }
-            Some(b'}') => return at + 1,
-            _ => return at,
         }
         let open = at;
+        let quote = plain_end(text, open + 1);
         let mut room;
-        at = strings::plain_text_end(text, open + 1);
-        let name = if text.get(at) == Some(&b'"') {
-            at += 1;
-            &text[open + 1..at - 1]
-        } else {
-            at = strings::skip_string(text, open);
-            room = [0; NAME_BYTES_MAX];
-            escaped_name(&text[open..at], &mut room)
-        };
-        let key = Span::new(open, at);
-        if let Some([b':', b'!'..=255]) = text.get(at..).and_then(|rest| rest.first_chunk()) {
-            // No white space, as usual.
-            at += 1;
-        } else {
-            if solid(text, &mut at) == Some(b':') {
-                at += 1;
+        // No escape and no white space, as usual.
+        let entry = match ahead(text, quote) {
+            Some([b'"', b':', next]) if *next > b' ' => {
+                let name = text.get(open + 1..quote).unwrap_or_default();
+                Entry { name, key: Span::new(open, quote + 1), at: place(quote + 2) }
             }
-            solid(text, &mut at);
-        }
-        at = on(Entry { name, key, at }).unwrap_or_else(|| value_end(text, at)).max(at);
+            _ => {
+                room = [0; NAME_BYTES_MAX];
+                unusual_entry(text, open, &mut room)
+            }
+        };
+        let value = entry.at;
+        at = place(on(entry).unwrap_or_else(|| usual_value_end(text, value)).max(value));
     }
 }
 
+/// A place in a text. That it has 32 bits spares the checks that a place some bytes ahead is not behind.
+#[inline(always)]
+pub(super) fn place(at: usize) -> usize {
+    at as u32 as usize
+}
+
+/// The bytes from `at` on.
+#[inline(always)]
+fn ahead<const N: usize>(text: &[u8], at: usize) -> Option<&[u8; N]> {
+    text.get(at..at + N)?.first_chunk()
+}
+
+/// The member whose name starts at `open` and has an escape, or white space behind it.
 #[cold]
+#[inline(never)]
+fn unusual_entry<'n>(text: &'n [u8], open: usize, room: &'n mut [u8]) -> Entry<'n> {
+    let mut at = strings::skip_string(text, open);
+    let key = Span::new(open, at);
+    let literal = &text[open..at];
+    let name = match literal.contains(&b'\\') {
+        true => escaped_name(literal, room),
+        false => literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default(),
+    };
+    if solid(text, &mut at) == Some(b':') {
+        at += 1;
+    }
+    solid(text, &mut at);
+    Entry { name, key, at }
+}
+
+/// Index after `expected` if that is what stands at `at`, and no white space after it: for what senders write the same way every
+/// time, such as a name with its quotes and its colon.
+#[inline(always)]
+pub fn after<const N: usize>(text: &[u8], at: usize, expected: &[u8; N]) -> Option<usize> {
+    let at = place(at);
+    let (there, next) = text.get(at..at + N + 1)?.split_at(N);
+    (there == expected && next[0] > b' ').then_some(at + N)
+}
+
 fn escaped_name<'r>(literal: &[u8], room: &'r mut [u8]) -> &'r [u8] {
     let inner = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
     strings::decode_into(inner, room).unwrap_or_default()
 }
 
 /// Calls `on` with the start of each element of the array at `at`, in order, as [`each_member`] does.
-#[inline]
+#[inline(always)]
 pub fn each_element(text: &[u8], at: usize, mut on: impl FnMut(usize) -> Option<usize>) -> usize {
     if text.get(at) != Some(&b'[') {
         return value_end(text, at);
@@ -117,12 +163,56 @@ pub fn value(text: &[u8], at: usize) -> Span {
 /// Index after the value that starts at `at`.
 pub fn value_end(text: &[u8], at: usize) -> usize {
     match text.get(at) {
-        Some(b'"') => strings::skip_string(text, at),
-        Some(b'{' | b'[') => container_end(text, at),
+        Some(b'"') => string_end(text, at),
         Some(b'n' | b't') => text.len().min(at + 4),
+        Some(b'{' | b'[') => match text.get(at + 1) {
+            Some(b'}' | b']') => at + 2,
+            _ => container_end(text, at),
+        },
         Some(_) => scalar_end(text, at),
         None => text.len(),
     }
+}
+
+/// The same without a call for the usual ones.
+#[inline(always)]
+pub fn usual_value_end(text: &[u8], at: usize) -> usize {
+    match text.get(at) {
+        Some(b'n') => text.len().min(at + 4),
+        Some(b'"') => string_end(text, at),
+        _ => value_end(text, at),
+    }
+}
+
+/// Index after the string that starts at `open`.
+#[inline(always)]
+pub fn string_end(text: &[u8], open: usize) -> usize {
+    let end = plain_end(text, open + 1);
+    if text.get(end) == Some(&b'"') { end + 1 } else { end_after_escape(text, end) }
+}
+
+/// The same for a string whose first escape is at `at`.
+#[inline(never)]
+fn end_after_escape(text: &[u8], at: usize) -> usize {
+    // What follows the backslash is passed like an opening quote.
+    if at < text.len() { strings::skip_string(text, at + 1) } else { text.len() }
+}
+
+/// Index of the first quote or backslash at or after `from`; the text's length or more if there is none. One look tells for most
+/// strings.
+#[inline(always)]
+fn plain_end(text: &[u8], from: usize) -> usize {
+    let from = place(from);
+    let Some(block) = ahead(text, from) else { return place(later_plain_end(text, from)) };
+    match crate::sys::quotes_and_backslashes(block) {
+        0 => place(later_plain_end(text, from + 16)),
+        ends => place(from + ends.trailing_zeros() as usize),
+    }
+}
+
+#[inline(never)]
+fn later_plain_end(text: &[u8], from: usize) -> usize {
+    strings::plain_text_end(text, from)
 }
 
 /// Index after the number or the literal that `at` lies in.
@@ -135,12 +225,13 @@ pub(crate) fn scalar_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+#[inline(never)]
 fn container_end(text: &[u8], mut at: usize) -> usize {
     let mut depth = 0usize;
     while let Some(&byte) = text.get(at) {
         match byte {
             b'"' => {
-                at = strings::skip_string(text, at);
+                at = string_end(text, at);
                 continue;
             }
             b'{' | b'[' => depth += 1,
@@ -169,4 +260,4 @@ fn solid(text: &[u8], at: &mut usize) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
