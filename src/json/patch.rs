@@ -11,7 +11,7 @@
 //! At most [`EDITS_MAX`] edits. Two allocations for a patch with edits, none for one without; [`Patch::clear`] keeps them.
 
 use super::scan::Member;
-use super::{Span, is_space, strings};
+use super::{Span, is_space, strings, value};
 
 /// Most edits in one patch. Requests need about six; an answer with the 128 choices that OpenAI permits needs 256.
 pub const EDITS_MAX: usize = 512;
@@ -92,9 +92,9 @@ impl Patch {
     }
 
     /// Replaces a value by a string that says `said`.
-    pub fn replace_by_string(&mut self, value: Span, said: &str) -> Result<(), PatchError> {
-        let new = self.new_bytes(|words| strings::write_string(words, said))?;
-        self.note(Edit { at: value, new, action: Action::Replace })
+    pub fn replace_by_string(&mut self, at: Span, said: &str) -> Result<(), PatchError> {
+        let new = self.new_bytes(|words| write_string(words, said))?;
+        self.note(Edit { at, new, action: Action::Replace })
     }
 
     /// Inserts a member into `object`, which must not have one of that name; `json` is a well-formed value.
@@ -104,7 +104,7 @@ impl Patch {
 
     /// Inserts a member whose value is a string that says `said`.
     pub fn insert_string(&mut self, text: &[u8], object: Span, name: &str, said: &str) -> Result<(), PatchError> {
-        self.insert_member(text, object, name, |words| strings::write_string(words, said))
+        self.insert_member(text, object, name, |words| write_string(words, said))
     }
 
     fn insert_member(
@@ -116,7 +116,7 @@ impl Patch {
     ) -> Result<(), PatchError> {
         // Written with its comma; whether that counts is settled below, and again by every later edit there.
         let new = self.new_bytes(|words| {
-            strings::write_string(words, name);
+            write_string(words, name);
             words.push(b':');
             value(words);
             words.push(b',');
@@ -189,17 +189,22 @@ impl Patch {
 
     /// Length of the patched text, in bytes.
     pub fn patched_bytes(&self, original_bytes: usize) -> usize {
-        let added: usize = self.edits.iter().map(|edit| edit.new.len()).sum();
-        let removed: usize = self.edits.iter().map(|edit| edit.at.len()).sum();
+        let sums =
+            self.edits.iter().fold((0, 0), |(added, removed), edit| (added + edit.new.len(), removed + edit.at.len()));
+        let (added, removed) = sums;
         (original_bytes + added).saturating_sub(removed)
     }
 
     /// Appends the patched text to `out`.
     pub fn append_to(&self, original: &[u8], out: &mut Vec<u8>) {
         out.reserve(self.patched_bytes(original.len()));
-        for segment in self.segments(original.len()) {
-            out.extend_from_slice(segment.bytes(original));
+        let mut taken = 0;
+        for edit in &self.edits {
+            out.extend_from_slice(original.get(taken..edit.at.start as usize).unwrap_or_default());
+            out.extend_from_slice(edit.new.of(&self.words));
+            taken = edit.at.end as usize;
         }
+        out.extend_from_slice(original.get(taken..).unwrap_or_default());
     }
 
     fn new_bytes(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<Span, PatchError> {
@@ -212,12 +217,18 @@ impl Patch {
     }
 
     fn note(&mut self, edit: Edit) -> Result<(), PatchError> {
-        if self.edits.iter().any(|other| overlap(other.at, edit.at)) {
+        // Most edits come in the order of the text. As those that are there do not overlap, only the neighbours can be in the way.
+        let rank = |edit: &Edit| (edit.at.start, !matches!(edit.action, Action::Insert));
+        let place = self.edits.iter().rposition(|other| rank(other) <= rank(&edit)).map_or(0, |before| before + 1);
+        let is_in_the_way = |other: &Edit| overlap(other.at, edit.at);
+        if self.edits[..place].last().is_some_and(is_in_the_way) || self.edits.get(place).is_some_and(is_in_the_way) {
             return Err(PatchError::Overlap);
         }
-        let rank = |edit: &Edit| (edit.at.start, !matches!(edit.action, Action::Insert));
-        let place = self.edits.partition_point(|other| rank(other) <= rank(&edit));
-        self.edits.insert(place, edit);
+        if place == self.edits.len() {
+            self.edits.push(edit);
+        } else {
+            self.edits.insert(place, edit);
+        }
         Ok(())
     }
 
@@ -246,6 +257,17 @@ impl Patch {
             }
         }
     }
+}
+
+/// Writes a string. Nearly all that is put into a text, names of members and of models, stands there as it is.
+fn write_string(words: &mut Vec<u8>, said: &str) {
+    if !value::is_plain(said.as_bytes()) {
+        return strings::write_string(words, said);
+    }
+    words.reserve(said.len() + 2);
+    words.push(b'"');
+    words.extend_from_slice(said.as_bytes());
+    words.push(b'"');
 }
 
 fn overlap(one: Span, other: Span) -> bool {

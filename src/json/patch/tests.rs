@@ -115,6 +115,39 @@ fn segments_alternate_and_none_is_empty() {
 }
 
 proptest! {
+    /// In whatever order edits are noted, those are refused that cover a byte of another, and all others are applied.
+    #[test]
+    fn edits_are_refused_if_any_other_is_in_the_way(spans in prop::collection::vec((0..60usize, 1..9usize), 0..20)) {
+        let text = [b'x'; 70];
+        let mut patch = Patch::new();
+        let mut taken: Vec<Span> = Vec::new();
+        for (start, bytes) in spans {
+            let span = Span::new(start, start + bytes);
+            let is_free = taken.iter().all(|other| other.end <= span.start || span.end <= other.start);
+            prop_assert_eq!(patch.replace(span, b"12345"), if is_free { Ok(()) } else { Err(PatchError::Overlap) });
+            if is_free {
+                taken.push(span);
+            }
+        }
+        let mut out = Vec::new();
+        patch.append_to(&text, &mut out);
+        let kept = 70 - taken.iter().map(|span| span.len()).sum::<usize>();
+        prop_assert_eq!(out.iter().filter(|&&byte| byte == b'x').count(), kept);
+        prop_assert_eq!(out.len(), kept + 5 * taken.len());
+        let in_segments: Vec<u8> = patch.segments(text.len()).flat_map(|segment| segment.bytes(&text).to_vec()).collect();
+        prop_assert_eq!(in_segments, out);
+    }
+
+    #[test]
+    fn a_string_is_replaced_by_what_is_said(said in r#"([ -~]|"|\\|\n|é){0,30}"#) {
+        let mut patch = Patch::new();
+        patch.replace_by_string(Span::new(5, 6), &said).unwrap();
+        let mut out = Vec::new();
+        patch.append_to(br#"{"a":1}"#, &mut out);
+        let tree: Value = serde_json::from_slice(&out).unwrap();
+        prop_assert_eq!(tree["a"].as_str(), Some(&*said));
+    }
+
     /// Inserts, removes and replaces members of a random object and of an object inside it.
     #[test]
     fn a_patched_text_is_the_patched_tree(
