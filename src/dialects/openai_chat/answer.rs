@@ -85,35 +85,78 @@ impl Answer {
         let mut choices_left = EDITS_MAX / 2;
         each_object(text, choices, |choice| {
             choices_left = choices_left.checked_sub(1)?;
-            let mut logprobs = false;
-            // Where the message is, if it is an object without `refusal`. Of several messages the last one counts.
-            let mut lacking = None;
-            let end = walk::each_member(text, choice, |member| match member.name {
-                b"logprobs" => {
-                    logprobs = true;
-                    None
-                }
-                b"message" => {
-                    let mut refusal = false;
-                    let end = walk::each_member(text, member.at, |part| {
-                        refusal |= part.name == b"refusal";
-                        None
-                    });
-                    let lacks = !refusal && text.get(member.at) == Some(&b'{');
-                    lacking = lacks.then(|| Span::new(member.at, end));
-                    Some(end)
-                }
-                _ => None,
-            });
-            if !logprobs {
+            let mut found = Completeness::default();
+            let end = found.read_choice(text, choice);
+            if !found.has_logprobs {
                 noted = noted.and(patch.insert(text, Span::new(choice, end), "logprobs", b"null"));
             }
-            if let Some(message) = lacking {
+            if let Some(message) = found.message {
                 noted = noted.and(patch.insert(text, message, "refusal", b"null"));
             }
             Some(end)
         });
         noted
+    }
+}
+
+/// What a choice has, as far as [`Answer::fill_missing`] asks.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Completeness {
+    has_logprobs: bool,
+    /// The message that lacks `refusal`, if it is an object. Of several messages the last one counts.
+    message: Option<Span>,
+}
+
+impl Completeness {
+    /// Looks through the choice at `choice`, and answers where it ends. What OpenAI writes the same way every time, and nearly
+    /// everyone like it, is passed at a stretch; the walk goes on from where that ends.
+    fn read_choice(&mut self, text: &[u8], choice: usize) -> usize {
+        let mut at = choice + 1;
+        if let Some(message) = walk::after(text, choice, br#"{"index":0,"message":"#) {
+            at = self.read_message(text, message);
+            if let Some(end) = walk::after(text, at, br#","logprobs":null"#) {
+                self.has_logprobs = true;
+                at = end;
+            }
+            if let Some(reason) = walk::after(text, at, br#","finish_reason":"#) {
+                at = walk::usual_value_end(text, reason);
+            }
+        }
+        if text.get(at) == Some(&b'}') {
+            return at + 1;
+        }
+        walk::rest_of_members(text, at, |walk::Entry { name, at, .. }| {
+            self.has_logprobs |= name == b"logprobs";
+            (name == b"message").then(|| self.read_message(text, at))
+        })
+    }
+
+    /// Looks through the message at `message`, and answers where it ends.
+    fn read_message(&mut self, text: &[u8], message: usize) -> usize {
+        self.message = None;
+        if text.get(message) != Some(&b'{') {
+            return walk::value_end(text, message);
+        }
+        let (mut at, mut has_refusal) = (message + 1, false);
+        if let Some(content) = walk::after(text, at, br#""role":"assistant","content":"#) {
+            at = walk::usual_value_end(text, content);
+            if let Some(end) = walk::after(text, at, br#","refusal":null"#) {
+                has_refusal = true;
+                at = walk::after(text, end, br#","annotations":[]"#).unwrap_or(end);
+            }
+        }
+        let end = if text.get(at) == Some(&b'}') {
+            at + 1
+        } else {
+            walk::rest_of_members(text, at, |part| {
+                has_refusal |= part.name == b"refusal";
+                None
+            })
+        };
+        if !has_refusal {
+            self.message = Some(Span::new(message, end));
+        }
+        end
     }
 }
 

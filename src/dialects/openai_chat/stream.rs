@@ -87,19 +87,27 @@ impl ChunkFacts {
         facts
     }
 
-    /// Reads one choice and answers where it ends.
+    /// Reads one choice and answers where it ends. What OpenAI writes the same way every time, and nearly everyone like it, is
+    /// passed at a stretch; the walk goes on from where that ends.
     fn read_choice(&mut self, payload: &[u8], choice: usize) -> usize {
-        walk::each_member(payload, choice, |member| match member.name {
-            b"delta" => Some(walk::each_member(payload, member.at, |part| {
-                if !carries_content(part.name) {
-                    return None;
-                }
-                self.judge_content(payload, part.at)
-            })),
+        if payload.get(choice) != Some(&b'{') {
+            return walk::value_end(payload, choice);
+        }
+        let mut at = choice + 1;
+        if let Some(delta) = walk::after(payload, choice, br#"{"index":0,"delta":"#) {
+            let end = self.read_delta(payload, delta);
+            let end = walk::after(payload, end, br#","logprobs":null"#).unwrap_or(end);
+            at = walk::after(payload, end, br#","finish_reason":null"#).unwrap_or(end);
+        }
+        if payload.get(at) == Some(&b'}') {
+            return at + 1;
+        }
+        walk::rest_of_members(payload, at, |walk::Entry { name, at, .. }| match name {
+            b"delta" => Some(self.read_delta(payload, at)),
             // Legacy completions have no delta.
-            b"text" => self.judge_content(payload, member.at),
-            b"finish_reason" if payload.get(member.at) == Some(&b'"') => {
-                let reason = walk::value(payload, member.at);
+            b"text" => Some(self.judge_content(payload, at)),
+            b"finish_reason" if payload.get(at) == Some(&b'"') => {
+                let reason = walk::value(payload, at);
                 self.finish_reason = Some(reason);
                 Some(reason.end as usize)
             }
@@ -107,10 +115,33 @@ impl ChunkFacts {
         })
     }
 
-    fn judge_content(&mut self, payload: &[u8], at: usize) -> Option<usize> {
+    /// Reads one delta and answers where it ends.
+    fn read_delta(&mut self, payload: &[u8], delta: usize) -> usize {
+        if payload.get(delta) != Some(&b'{') {
+            return walk::value_end(payload, delta);
+        }
+        let mut at = delta + 1;
+        if let Some(value) = walk::after(payload, at, br#""content":"#) {
+            at = self.judge_content(payload, value);
+        }
+        if payload.get(at) == Some(&b'}') {
+            return at + 1;
+        }
+        walk::rest_of_members(payload, at, |part| {
+            carries_content(part.name).then(|| self.judge_content(payload, part.at))
+        })
+    }
+
+    /// Judges the value of a member that carries content, and answers where it ends.
+    #[inline(always)]
+    fn judge_content(&mut self, payload: &[u8], at: usize) -> usize {
+        if let Some([b'"', next]) = payload.get(at..at + 2) {
+            self.has_content |= *next != b'"';
+            return walk::string_end(payload, at);
+        }
         let value = walk::value(payload, at);
         self.has_content |= value::is_truthy(value.of(payload));
-        Some(value.end as usize)
+        value.end as usize
     }
 }
 

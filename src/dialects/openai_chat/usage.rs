@@ -34,37 +34,103 @@ impl Usage {
             return None;
         }
         let mut read = Usage::default();
-        walk::each_member(text, usage.value.start as usize, |member| match member.name {
-            b"prompt_tokens" => count(text, member.at, &mut read.prompt),
-            b"completion_tokens" => count(text, member.at, &mut read.completion),
-            b"total_tokens" => count(text, member.at, &mut read.total),
-            b"prompt_cache_hit_tokens" => {
-                let mut hit = None;
-                let end = count(text, member.at, &mut hit);
-                read.cached = read.cached.or(hit);
-                end
-            }
-            b"prompt_tokens_details" => Some(walk::each_member(text, member.at, |detail| match detail.name {
-                b"cached_tokens" => {
-                    let mut cached = None;
-                    let end = count(text, detail.at, &mut cached);
-                    read.cached = cached.or(read.cached);
-                    end
-                }
-                b"cache_write_tokens" => count(text, detail.at, &mut read.cache_write),
-                _ => None,
-            })),
-            b"completion_tokens_details" => Some(walk::each_member(text, member.at, |detail| match detail.name {
-                b"reasoning_tokens" => count(text, detail.at, &mut read.reasoning),
-                _ => None,
-            })),
-            _ => None,
-        });
+        let at = read.usual_members(text, usage.value.start as usize + 1);
+        if text.get(at) != Some(&b'}') {
+            read.other_members(text, at);
+        }
         Some(read)
+    }
+
+    /// Reads what nearly every sender begins with, in OpenAI's order and without white space, from `at`, the inside of the object.
+    /// Answers where the first member begins that is not as expected.
+    #[inline(always)]
+    fn usual_members(&mut self, text: &[u8], at: usize) -> usize {
+        let next = |at, value: Option<usize>, tokens: &mut Option<u64>| {
+            value.and_then(|value| count(text, value, tokens)).unwrap_or(at)
+        };
+        let at = next(at, walk::after(text, at, br#""prompt_tokens":"#), &mut self.prompt);
+        let at = next(at, walk::after(text, at, br#","completion_tokens":"#), &mut self.completion);
+        let at = next(at, walk::after(text, at, br#","total_tokens":"#), &mut self.total);
+        match walk::after(text, at, br#","prompt_tokens_details":"#) {
+            Some(details) => self.read_prompt_details(text, details),
+            None => at,
+        }
+    }
+
+    /// Reads the members from `at` on, in any order and with any white space.
+    #[inline(never)]
+    fn other_members(&mut self, text: &[u8], at: usize) {
+        // Not a `match`, which compares byte by byte.
+        walk::rest_of_members(text, at, |walk::Entry { name, at, .. }| {
+            if name == b"completion_tokens_details" {
+                return Some(self.read_completion_details(text, at));
+            }
+            if name == b"prompt_tokens_details" {
+                return Some(self.read_prompt_details(text, at));
+            }
+            if name == b"prompt_tokens" {
+                return count(text, at, &mut self.prompt);
+            }
+            if name == b"completion_tokens" {
+                return count(text, at, &mut self.completion);
+            }
+            if name == b"total_tokens" {
+                return count(text, at, &mut self.total);
+            }
+            if name == b"prompt_cache_hit_tokens" {
+                let mut hit = None;
+                let end = count(text, at, &mut hit);
+                self.cached = self.cached.or(hit);
+                return end;
+            }
+            None
+        });
+    }
+
+    /// Reads the value of `prompt_tokens_details` and answers where it ends.
+    fn read_prompt_details(&mut self, text: &[u8], details: usize) -> usize {
+        if text.get(details) != Some(&b'{') {
+            return walk::value_end(text, details);
+        }
+        let mut at = details + 1;
+        if let Some(value) = walk::after(text, at, br#""cached_tokens":"#)
+            && let Some(end) = self.read_cached(text, value)
+        {
+            at = end;
+            if let Some(value) = walk::after(text, at, br#","audio_tokens":"#) {
+                at = walk::value_end(text, value);
+            }
+            if text.get(at) == Some(&b'}') {
+                return at + 1;
+            }
+        }
+        walk::rest_of_members(text, at, |walk::Entry { name, at, .. }| {
+            if name == b"cached_tokens" {
+                return self.read_cached(text, at);
+            }
+            if name == b"cache_write_tokens" { count(text, at, &mut self.cache_write) } else { None }
+        })
+    }
+
+    #[inline(always)]
+    fn read_cached(&mut self, text: &[u8], at: usize) -> Option<usize> {
+        let mut cached = None;
+        let end = count(text, at, &mut cached);
+        self.cached = cached.or(self.cached);
+        end
+    }
+
+    /// Reads the value of `completion_tokens_details` and answers where it ends.
+    #[inline(always)]
+    fn read_completion_details(&mut self, text: &[u8], details: usize) -> usize {
+        walk::each_member(text, details, |walk::Entry { name, at, .. }| {
+            if name == b"reasoning_tokens" { count(text, at, &mut self.reasoning) } else { None }
+        })
     }
 }
 
 /// Reads the count at `at` and answers where it ends, if it is one.
+#[inline(always)]
 fn count(text: &[u8], at: usize, tokens: &mut Option<u64>) -> Option<usize> {
     let (number, end) = value::u64_at(text, at).unzip();
     *tokens = number.filter(|tokens| *tokens <= TOKENS_MAX);

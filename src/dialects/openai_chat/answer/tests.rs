@@ -1,4 +1,9 @@
 use super::*;
+use crate::json::{
+    patch::Segment,
+    walk::tests::{places, spaced},
+};
+use proptest::{prelude::*, sample::subsequence};
 use serde_json::{Value, json};
 
 fn read(text: &str) -> Answer {
@@ -67,4 +72,49 @@ fn fills_as_many_choices_as_a_patch_takes() {
     };
     assert_eq!(missing(&filled(&choices(128))), 0);
     assert_eq!(missing(&filled(&choices(300))), 300 - EDITS_MAX / 2);
+}
+
+/// Some of these members in this order, rarely in another.
+fn object(members: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let some = subsequence(members, 0..=members.len());
+    prop_oneof![3 => some.clone().boxed(), 1 => some.prop_shuffle().boxed()]
+        .prop_map(|some| format!("{{{}}}", some.join(",")))
+}
+
+proptest! {
+    /// As OpenAI writes it, in another order, with other members or with white space: what is missing is filled in, and only that.
+    #[test]
+    fn fills_what_is_missing_in_any_layout(
+        messages in prop::collection::vec(object(&[
+            r#""role":"assistant""#, r#""content":"a \"refusal\":null b""#, r#""refusal":null"#, r#""annotations":[]"#,
+            r#""tool_calls":[{"refusal":1}]"#, r#""audio":null"#,
+        ]), 1..3),
+        choice in object(&[
+            r#""index":0"#, r#""message":MESSAGE"#, r#""message":null"#, r#""logprobs":null"#, r#""logprobs":{"content":[]}"#,
+            r#""finish_reason":"stop""#, r#""x":"}]""#,
+        ]),
+        places in places(),
+    ) {
+        let choices: Vec<String> = messages.iter().map(|message| choice.replace("MESSAGE", message)).collect();
+        let compact = format!(r#"{{"choices":[{}],"x":1}}"#, choices.join(","));
+        let mut tree: Value = serde_json::from_str(&compact).unwrap();
+        let mut missing = 0;
+        let mut fill = |object: &mut serde_json::Map<String, Value>, name: &str| {
+            missing += usize::from(!object.contains_key(name));
+            object.entry(name).or_insert(Value::Null);
+        };
+        for choice in tree["choices"].as_array_mut().unwrap() {
+            fill(choice.as_object_mut().unwrap(), "logprobs");
+            if let Some(message) = choice.get_mut("message").and_then(Value::as_object_mut) {
+                fill(message, "refusal");
+            }
+        }
+        for text in [&compact, &spaced(&compact, places)] {
+            let mut patch = Patch::new();
+            read(text).fill_missing(text.as_bytes(), &mut patch).unwrap();
+            let edits = patch.segments(text.len()).filter(|segment| matches!(segment, Segment::New(_))).count();
+            prop_assert_eq!(edits, missing, "{}", text);
+            prop_assert_eq!(&serde_json::from_str::<Value>(&filled(text)).unwrap(), &tree, "{}", text);
+        }
+    }
 }

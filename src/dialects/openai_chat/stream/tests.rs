@@ -1,4 +1,6 @@
 use super::*;
+use crate::json::walk::tests::{places, spaced};
+use proptest::{prelude::*, sample::subsequence};
 
 fn facts(payload: &str) -> ChunkFacts {
     classify(payload.as_bytes()).unwrap()
@@ -95,4 +97,36 @@ fn malformed_chunks_are_errors() {
         assert!(classify(payload.as_bytes()).is_err(), "{payload}");
     }
     assert!(classify(b"{\"a\":\"\xff\"}").is_err());
+}
+
+/// Some of these members in this order, rarely in another.
+fn object(members: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let some = subsequence(members, 0..=members.len());
+    prop_oneof![3 => some.clone().boxed(), 1 => some.prop_shuffle().boxed()]
+        .prop_map(|some| format!("{{{}}}", some.join(",")))
+}
+
+proptest! {
+    /// White space keeps a payload from being passed at a stretch, and changes nothing about what it says.
+    #[test]
+    fn what_is_passed_at_a_stretch_says_the_same(
+        deltas in prop::collection::vec(object(&[
+            r#""content":"a \"b\": c""#, r#""content":"""#, r#""content":null"#, r#""role":"assistant""#,
+            r#""content":[{"text":"x"}]"#, r#""refusal":null"#, r#""tool_calls":[]"#, r#""reasoning":"why","x":[1]"#,
+        ]), 1..3),
+        choice in object(&[
+            r#""index":0"#, r#""delta":DELTA"#, r#""delta":null"#, r#""logprobs":null"#, r#""logprobs":{"content":[]}"#,
+            r#""finish_reason":null"#, r#""finish_reason":"stop""#, r#""text":"x""#,
+        ]),
+        places in places(),
+    ) {
+        let choices: Vec<String> = deltas.iter().map(|delta| choice.replace("DELTA", delta)).collect();
+        let text = format!(r#"{{"id":"c","choices":[{}],"usage":null}}"#, choices.join(","));
+        let (compact, open) = (facts(&text), spaced(&text, places));
+        let said = |facts: ChunkFacts, text: &str| {
+            let reason = facts.finish_reason.map(|reason| reason.of(text.as_bytes()).to_vec());
+            (facts.has_content, facts.choices, reason, facts.usage)
+        };
+        prop_assert_eq!(said(compact, &text), said(facts(&open), &open));
+    }
 }
