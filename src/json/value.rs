@@ -41,10 +41,6 @@ pub fn bool_value(value: &[u8]) -> Option<bool> {
     }
 }
 
-pub fn u64_value(value: &[u8]) -> Option<u64> {
-    u64_in(value, Span::new(0, value.len()))
-}
-
 /// The whole number that `value` of a well-formed text is.
 #[inline]
 pub fn u64_in(text: &[u8], value: Span) -> Option<u64> {

@@ -17,7 +17,7 @@
 
 use crate::json::patch::{Patch, PatchError};
 use crate::json::scan::{self, Member, Members, Scan};
-use crate::json::{Kind, value};
+use crate::json::{Kind, Span, value, walk};
 use crate::limits::MODEL_BYTES_MAX;
 use std::borrow::Cow;
 use std::fmt;
@@ -162,7 +162,7 @@ impl<'t> RequestView<'t> {
         let can_stream = !matches!(kind, RequestKind::Embedding | RequestKind::Moderation);
         let stream = can_stream && is_true(scan, id::STREAM, "stream")?;
         let include_usage_member = if stream { include_usage_member(scan, text)? } else { None };
-        let number = |id| scan.member(id).and_then(|member| value::u64_value(member.value.of(text)));
+        let number = |id| scan.member(id).and_then(|member| value::u64_in(text, member.value));
         Ok(RequestView {
             kind,
             model,
@@ -217,7 +217,15 @@ fn model_name(text: &[u8], member: Member) -> Result<Cow<'_, str>, RequestError>
     if member.value.len() > 6 * MODEL_BYTES_MAX + 2 {
         return refuse(Fault::TooLong { bytes_max: MODEL_BYTES_MAX });
     }
-    let Some(name) = value::string_value(member.value.of(text)) else { return refuse(Fault::Characters) };
+    let literal = member.value.of(text);
+    let is_plain = literal.get(1..literal.len().saturating_sub(1)).is_some_and(value::is_plain);
+    if is_plain
+        && (1..=MODEL_BYTES_MAX).contains(&(literal.len() - 2))
+        && let Ok(name) = std::str::from_utf8(&literal[1..literal.len() - 1])
+    {
+        return Ok(Cow::Borrowed(name));
+    }
+    let Some(name) = value::string_value(literal) else { return refuse(Fault::Characters) };
     if name.is_empty() {
         return refuse(Fault::Empty);
     }
@@ -272,6 +280,20 @@ fn include_usage_member(scan: &Scan, text: &[u8]) -> Result<Option<Member>, Requ
     };
     if options.kind != Kind::Object {
         return Err(RequestError { param, fault: Fault::NotA("an object") });
+    }
+    // As SDKs write it, with its only member; anything else is looked at as what it is, an object of a client.
+    let at = options.value.start as usize;
+    if let Some(name_end) = walk::after(text, at, br#"{"include_usage":"#) {
+        let start = name_end + usize::from(text.get(name_end) == Some(&b' '));
+        let kind = match text.get(start..options.value.end as usize) {
+            Some(b"true}") => Some(Kind::True),
+            Some(b"false}") => Some(Kind::False),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            let key = Span::new(at + 1, name_end - 1);
+            return Ok(Some(Member { key, value: Span::new(start, options.value.end as usize - 1), kind }));
+        }
     }
     let inner = scan::scan(&STREAM_OPTIONS, options.value.of(text))
         .map_err(|error| RequestError { param, fault: Fault::Object(error.kind) })?;

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn read(kind: RequestKind, text: &str) -> Result<RequestView<'_>, RequestError> {
     // A view borrows its scan; here it may live on.
@@ -137,9 +138,26 @@ fn patches_what_the_table_says_and_nothing_else() {
     patched(Chat, &options("{}"), "m", true, &usage);
     patched(Chat, &options(r#"{"include_usage":false}"#), "m", true, &usage);
     patched(Chat, &options(r#"{"include_usage":null}"#), "m", true, &usage);
+    patched(Chat, &options(r#"{"include_usage": false}"#), "m", true, &options(r#"{"include_usage": true}"#));
+    patched(Chat, &options(r#"{"include_usage":  false }"#), "m", true, &options(r#"{"include_usage":  true }"#));
     let more = options(r#"{"include_usage":true,"include_obfuscation":false}"#);
     patched(Chat, &options(r#"{"include_obfuscation":false}"#), "m", true, &more);
 
     patched(Moderation, r#"{"input":"x"}"#, "mod", true, r#"{"model":"mod","input":"x"}"#);
     patched(Moderation, r#"{"input":"x","model":"mod"}"#, "mod", true, r#"{"input":"x","model":"mod"}"#);
+}
+
+proptest! {
+    /// A name that stands in JSON as it is takes a shorter way than one that is all escapes, to the same end.
+    #[test]
+    fn a_name_is_the_same_in_any_spelling(name in prop_oneof![r#"[ -~]{0,40}"#, r#"([a-z/:.-]|\PC|\pC|"|\\){0,40}"#, "[a-z]{250,260}"]) {
+        let escaped: String = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let plain = format!(r#"{{"model":{},"messages":[]}}"#, serde_json::to_string(&name).unwrap());
+        let escaped = format!(r#"{{"model":"{escaped}","messages":[]}}"#);
+        let outcome = |text| read(RequestKind::Chat, text).map(|view| view.model.into_owned()).map_err(|error| error.to_string());
+        prop_assert_eq!(outcome(&plain), outcome(&escaped));
+        if let Ok(model) = outcome(&plain) {
+            prop_assert_eq!(model, name);
+        }
+    }
 }
