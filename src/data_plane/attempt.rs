@@ -394,7 +394,9 @@ async fn whole<D: Downstream>(
     if more && call.data_is_last() {
         // The usual case: all of it came in one read, and is judged and passed on from there.
         let text = call.data();
-        let filled = judge(&mut Scanner::new(&answer::MEMBERS), text, fill, &mut exchange.settlement)?;
+        let mut patch = exchange.shard.patch.borrow_mut();
+        let filled = judge(&mut Scanner::new(&answer::MEMBERS), text, fill, &mut patch, &mut exchange.settlement)?;
+        drop(patch);
         let body = match filled {
             None => WholeBody::InPlace(call),
             Some(filled) => {
@@ -429,16 +431,20 @@ async fn collected<D: Downstream>(
         }
         more = next_data(exchange, client, &group.deadlines, &mut call).await?;
     }
-    let filled = judge(&mut scanner, &body, fill, &mut exchange.settlement)?;
+    let mut patch = exchange.shard.patch.borrow_mut();
+    let filled = judge(&mut scanner, &body, fill, &mut patch, &mut exchange.settlement)?;
+    drop(patch);
     call.finish();
     Ok(Progress::Whole(Whole { head, body: WholeBody::Collected(filled.unwrap_or(body)) }))
 }
 
-/// Is this an answer, what did it cost, and what does it lack? With `fill`, returns the completed text if it lacks anything.
+/// Is this an answer, what did it cost, and what does it lack? With `fill`, returns the completed text if it lacks anything;
+/// `patch` is room for that, whatever is in it.
 fn judge(
     scanner: &mut Scanner,
     text: &[u8],
     fill: bool,
+    patch: &mut Patch,
     settlement: &mut Settlement,
 ) -> Result<Option<Vec<u8>>, Upstream> {
     let scan = scanner.finish(text).map_err(|_| Upstream::BadResponse)?;
@@ -452,9 +458,9 @@ fn judge(
     if !fill {
         return Ok(None);
     }
-    let mut patch = Patch::new();
+    patch.clear();
     // An answer with more choices than a patch holds is completed as far as it goes.
-    let _ = facts.fill_missing(text, &mut patch);
+    let _ = facts.fill_missing(text, patch);
     if patch.is_empty() {
         return Ok(None);
     }

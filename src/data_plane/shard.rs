@@ -77,7 +77,8 @@ pub struct Shard {
     current: RefCell<Rc<Current>>,
     upstream: Rc<UpstreamContext>,
     access_log: RefCell<AccessLog>,
-    /// The edits of the request that is being sent just now, so that they need no new memory each time.
+    /// The edits of the request that is being sent or the answer that is being judged just now, so that they need no new memory
+    /// each time.
     pub patch: RefCell<Patch>,
     outboxes: Vec<MailboxSender<Arrival>>,
     body_bytes: Cell<usize>,
