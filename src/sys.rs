@@ -14,24 +14,66 @@ use monoio::{
 use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, Ordering},
     time::Duration,
 };
 
 /// Lets a scanner take what there is of a text, with the widest instructions that this processor has.
 #[inline]
 pub fn scan_widest(scanner: &mut Scanner, text: &[u8]) -> Result<(), ScanError> {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: `run_avx2` is safe but for the features that it is compiled for, and the processor has just said that it has them.
-        return unsafe { scanner.run_avx2(text) };
+    match vectors() {
+        // SAFETY: `run_avx512` is safe but for the features that it is compiled for, and the processor has said that it has them.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx512 => unsafe { scanner.run_avx512(text) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx2 => unsafe { scanner.run_avx2(text) },
+        _ => scanner.run_portable(text),
     }
-    scanner.run_portable(text)
 }
 
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")
+/// The widest vectors that the scanner is compiled for and this processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vectors {
+    Unknown,
+    None,
+    Avx2,
+    Avx512,
+}
+
+/// Asks the processor once: the answers to eight questions take as long to look up as a short string to scan.
+#[inline]
+fn vectors() -> Vectors {
+    static FOUND: AtomicU8 = AtomicU8::new(Vectors::Unknown as u8);
+    const AVX2: u8 = Vectors::Avx2 as u8;
+    const AVX512: u8 = Vectors::Avx512 as u8;
+    match FOUND.load(Ordering::Relaxed) {
+        AVX512 => Vectors::Avx512,
+        AVX2 => Vectors::Avx2,
+        _ => {
+            let found = ask_for_vectors();
+            FOUND.store(found as u8, Ordering::Relaxed);
+            found
+        }
+    }
+}
+
+#[cold]
+fn ask_for_vectors() -> Vectors {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has_avx2 = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("popcnt");
+        if has_avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+            return Vectors::Avx512;
+        }
+        if has_avx2 {
+            return Vectors::Avx2;
+        }
+    }
+    Vectors::None
 }
 
 /// The bytes as a vector.
@@ -41,6 +83,15 @@ fn has_avx2() -> bool {
 pub(crate) fn load_avx2(bytes: &[u8; 32]) -> std::arch::x86_64::__m256i {
     // SAFETY: all 32 bytes of a vector are behind the reference, and this load asks for no alignment.
     unsafe { std::arch::x86_64::_mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// As `load_avx2`, for a vector of 64 bytes.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(crate) fn load_avx512(bytes: &[u8; 64]) -> std::arch::x86_64::__m512i {
+    // SAFETY: all 64 bytes of a vector are behind the reference, and this load asks for no alignment.
+    unsafe { std::arch::x86_64::_mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
 /// Bit n is set if byte n is `"` or `\`.
@@ -63,12 +114,62 @@ pub fn quotes_and_backslashes(block: &[u8; 16]) -> u32 {
     block.iter().rev().fold(0, |bits, byte| bits << 1 | u32::from(matches!(byte, b'"' | b'\\')))
 }
 
-/// What the scanner sees in a block with AVX2, for the tests to compare; `None` where there is none.
+/// What the tests compare: each way of scanning that this processor has.
+#[cfg(test)]
+pub fn scan_each_way(scanner: &Scanner, text: &[u8]) -> Vec<(&'static str, Result<(), ScanError>, Scanner)> {
+    let mut ways = Vec::new();
+    let mut add = |name, run: &dyn Fn(&mut Scanner) -> Result<(), ScanError>| {
+        let mut scanner = scanner.clone();
+        ways.push((name, run(&mut scanner), scanner));
+    };
+    add("portable", &|scanner| scanner.run_portable(text));
+    #[cfg(target_arch = "x86_64")]
+    {
+        let found = ask_for_vectors();
+        if found != Vectors::None {
+            // SAFETY: as in `scan_widest`.
+            add("AVX2", &|scanner| unsafe { scanner.run_avx2(text) });
+        }
+        if found == Vectors::Avx512 {
+            // SAFETY: as in `scan_widest`.
+            add("AVX-512", &|scanner| unsafe { scanner.run_avx512(text) });
+        }
+    }
+    ways
+}
+
+/// What the tests compare: the masks of a block, and what is plain of a text, with each kind of vectors that this processor has.
 #[cfg(all(test, target_arch = "x86_64"))]
-pub fn look_avx2(half: &[u8; 64], text: &[u8]) -> Option<(u64, usize)> {
-    use crate::json::stops::avx2;
-    // SAFETY: as in `scan_widest`.
-    has_avx2().then(|| unsafe { (avx2::stops(half), avx2::plain_end(text, 0)) })
+pub fn look_each_way(block: &[u8; 64], of: crate::json::stops::Ask, text: &[u8]) -> Vec<(u64, usize)> {
+    use crate::json::stops::{avx2, avx512};
+    let found = ask_for_vectors();
+    let mut seen = Vec::new();
+    if found != Vectors::None {
+        // SAFETY: as in `scan_widest`.
+        seen.push(unsafe { (avx2::mask(block, of), avx2::plain_end(text, 0)) });
+    }
+    if found == Vectors::Avx512 {
+        // SAFETY: as in `scan_widest`.
+        seen.push(unsafe { (avx512::mask(block, of), avx2::plain_end(text, 0)) });
+    }
+    seen
+}
+
+/// What the tests compare: the faults of a window, as `look_each_way`.
+#[cfg(all(test, target_arch = "x86_64"))]
+pub fn utf8_faults_each_way(window: &[u8; 67]) -> Vec<u64> {
+    use crate::json::stops::{avx2, avx512};
+    let found = ask_for_vectors();
+    let mut seen = Vec::new();
+    if found != Vectors::None {
+        // SAFETY: as in `scan_widest`.
+        seen.push(unsafe { avx2::utf8_faults(window) });
+    }
+    if found == Vectors::Avx512 {
+        // SAFETY: as in `scan_widest`.
+        seen.push(unsafe { avx512::utf8_faults(window) });
+    }
+    seen
 }
 
 /// Switches transparent huge pages off for this process, where the system gives them without being asked. Few and small objects

@@ -3,6 +3,7 @@
 //! - [`scan`] validates a body as it arrives and finds its top-level members.
 //! - [`walk`] looks further into a text that `scan` has accepted.
 //! - [`stops`] finds where a string may end, 64 bytes at a time.
+//! - [`string_end`] validates the inside of a string on the way to its end.
 //! - [`strings`] reads and writes strings; [`value`] reads small scalars.
 //! - [`patch`] changes a few members and leaves every other byte as the sender wrote it.
 //!
@@ -11,6 +12,7 @@
 pub mod patch;
 pub mod scan;
 pub mod stops;
+pub mod string_end;
 pub mod strings;
 pub mod value;
 pub mod walk;

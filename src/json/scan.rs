@@ -1,8 +1,10 @@
 //! Finds the top-level members of a JSON object while its bytes arrive, and validates all of it.
 //!
 //! One forward pass, whatever the pieces it comes in: an `advance` costs what its new bytes cost (an escape or a literal cut in
-//! two, at most six bytes, is looked at again). Strings are passed in blocks ([`super::stops`]); UTF-8 is checked only where a
-//! byte is not ASCII. A text that is refused is gone through a second time, to say what is wrong with it and where.
+//! two, at most six bytes, is looked at again). The grammar is here, byte by byte; most bytes are taken by two short cuts, which are
+//! compiled for each kind of processor: `rows` for members and elements as they usually stand, [`super::string_end`] for
+//! strings. UTF-8 is checked only where a byte is not ASCII. A text that is refused is gone through a second time, to say what
+//! is wrong with it and where.
 //! A scan is a value of fixed size; nothing is allocated.
 //!
 //! Validated, at every depth:
@@ -22,11 +24,21 @@
 
 use super::{
     Kind, Span, is_space,
-    stops::{Look, Portable, Stops, character_bytes},
+    stops::{Portable, Stops, cut_character_bytes},
+    string_end::{StringEnd, string_end},
     strings,
 };
 use crate::limits::JSON_DEPTH_MAX;
+use rows::{closing_of, digits_end};
 use std::fmt;
+
+mod rows;
+
+#[cfg(target_arch = "x86_64")]
+use super::{
+    stops::{avx2, avx512},
+    string_end::{string_end_avx2, string_end_avx512},
+};
 
 /// Most members of the root object. The largest documented request has about 45, servers with many extensions double that.
 /// A duplicate is found without a table of all names, so the bound guards providers, not our memory.
@@ -39,7 +51,7 @@ pub const NAMES_MAX: usize = 18;
 const NAME_BYTES_MAX: usize = 63;
 
 /// `nesting` holds one bit for each open container.
-const _: () = assert!(JSON_DEPTH_MAX <= 2 * u64::BITS as usize);
+const _: () = assert!(JSON_DEPTH_MAX <= u128::BITS as usize);
 
 /// The members that a scan looks for. Their ids are their places in the list.
 #[derive(Debug)]
@@ -180,7 +192,7 @@ pub struct Scan {
 }
 
 /// A member in 16 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Found {
     value: Span,
     key: u32,
@@ -188,6 +200,9 @@ struct Found {
     key_bytes: u16,
     kind: Kind,
 }
+
+/// All zeros: 18 of them are cleared for each text.
+const NOT_FOUND: Found = Found { value: Span { start: 0, end: 0 }, key: 0, key_bytes: 0, kind: Kind::String };
 
 impl Scan {
     /// The member with this place in the table.
@@ -296,8 +311,8 @@ pub struct Scanner {
     state: State,
     /// How much of the present number has been read.
     digits: Digits,
-    /// One bit for each open container by its depth: 1 for an object.
-    nesting: [u64; 2],
+    /// One bit for each open container, the innermost lowest: 1 for an object.
+    nesting: u128,
     depth: u32,
     /// The bracket that closes the innermost container.
     closing: u8,
@@ -308,7 +323,6 @@ pub struct Scanner {
     foreign: bool,
     /// The root's member whose value is being read; its id, or `OTHER`.
     member_id: usize,
-    member_kind: Kind,
 }
 
 /// A member that is not of interest.
@@ -339,6 +353,19 @@ enum State {
     End,
 }
 
+/// What stands at a place in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The quote of a key.
+    Key,
+    /// A value, or white space before it.
+    Value,
+    /// The rest of a string value.
+    Text,
+    /// What is behind a value.
+    AfterValue,
+}
+
 /// How much of a number has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Digits {
@@ -354,21 +381,20 @@ enum Digits {
 
 impl Scanner {
     pub fn new(members: &'static Members) -> Scanner {
-        let scan = Scan { root: Span::default(), member_count: 0, seen: 0, members: [Found::default(); NAMES_MAX] };
+        let scan = Scan { root: Span::default(), member_count: 0, seen: 0, members: [NOT_FOUND; NAMES_MAX] };
         Scanner {
             members,
             scan,
             at: 0,
             state: State::Root,
             digits: Digits::Zero,
-            nesting: [0; 2],
+            nesting: 0,
             depth: 0,
             closing: 0,
             token: 0,
             escaped: false,
             foreign: false,
             member_id: OTHER,
-            member_kind: Kind::Null,
         }
     }
 
@@ -411,7 +437,7 @@ impl Scanner {
         let whole = &text[..text.len() - cut_character_bytes(text)];
         let well_formed_bytes = std::str::from_utf8(whole).map_or_else(|error| error.valid_up_to(), str::len);
         *self = Scanner::new(self.members);
-        self.run(&text[..well_formed_bytes], Portable)?;
+        self.run_portable(&text[..well_formed_bytes])?;
         if well_formed_bytes < whole.len() {
             return Err(ScanError { at: well_formed_bytes, kind: ScanErrorKind::Utf8 });
         }
@@ -420,40 +446,83 @@ impl Scanner {
 
     /// Takes what there is, with the instructions that every processor has.
     pub(crate) fn run_portable(&mut self, text: &[u8]) -> Result<(), ScanError> {
-        self.run(text, Portable)
+        self.run(
+            text,
+            |scanner, stops, at, next| {
+                scanner.pass_rows(Portable, text, stops, at, next, |from| string_end(Portable, text, from))
+            },
+            |from| string_end(Portable, text, from),
+        )
     }
 
     /// The same with AVX2.
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     pub(crate) fn run_avx2(&mut self, text: &[u8]) -> Result<(), ScanError> {
-        use super::stops::{Wide, avx2};
-        self.run(text, Wide(|block: &[u8; 64]| avx2::stops(block), |text: &[u8], at| avx2::plain_end(text, at)))
+        self.run(
+            text,
+            |scanner, stops, at, next| scanner.pass_rows_avx2(text, stops, at, next),
+            |from| string_end_avx2(text, from),
+        )
+    }
+
+    /// The same with AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,popcnt")]
+    pub(crate) fn run_avx512(&mut self, text: &[u8]) -> Result<(), ScanError> {
+        self.run(
+            text,
+            |scanner, stops, at, next| scanner.pass_rows_avx512(text, stops, at, next),
+            |from| string_end_avx512(text, from),
+        )
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,popcnt")]
+    fn pass_rows_avx512(&mut self, text: &[u8], stops: &mut Stops, at: &mut usize, next: Next) -> Next {
+        self.pass_rows(avx512::look(), text, stops, at, next, |from| string_end_avx512(text, from))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn pass_rows_avx2(&mut self, text: &[u8], stops: &mut Stops, at: &mut usize, next: Next) -> Next {
+        self.pass_rows(avx2::look(), text, stops, at, next, |from| string_end_avx2(text, from))
     }
 
     /// Takes what there is. Of a text with faults outside strings that are not ASCII the fault may be another than the first.
+    ///
+    /// All of the grammar is here; `pass_rows` and `string_end` are the short cuts, compiled for the processor at hand.
     #[inline(always)]
-    fn run<L: Look>(&mut self, text: &[u8], look: L) -> Result<(), ScanError> {
-        let mut stops = Stops::new(look);
+    fn run(
+        &mut self,
+        text: &[u8],
+        pass_rows: impl Fn(&mut Scanner, &mut Stops, &mut usize, Next) -> Next,
+        string_end: impl Fn(usize) -> Result<StringEnd, ScanError>,
+    ) -> Result<(), ScanError> {
+        let mut stops = Stops::UNSEEN;
         let mut at = self.at;
         let mut state = self.state;
-        'text: loop {
-            // After white space, and where the text was cut. Says whether a key or a value is at `at` now.
-            let mut is_key = match state {
+        loop {
+            let next = match state {
                 State::Value | State::FirstElement => {
                     let Some(byte) = next_solid(text, &mut at) else { break };
                     if byte == b']' && state == State::FirstElement {
-                        state = self.close(&mut at);
+                        state = self.close(text, &mut at);
                         continue;
                     }
-                    false
+                    if self.depth == 1 {
+                        self.token = at;
+                    }
+                    Next::Value
                 }
                 State::FirstKey | State::Key => {
                     let Some(byte) = next_solid(text, &mut at) else { break };
                     match byte {
-                        b'"' => true,
+                        b'"' => Next::Key,
                         b'}' if state == State::FirstKey => {
-                            state = self.close(&mut at);
+                            state = self.close(text, &mut at);
                             continue;
                         }
                         _ if state == State::FirstKey => return Err(expected("a member name or '}'", at)),
@@ -461,19 +530,23 @@ impl Scanner {
                     }
                 }
                 State::KeyText | State::Text => {
-                    if !self.take_string(text, &mut stops, &mut at)? {
+                    let taken = string_end(at)?;
+                    at = taken.at;
+                    self.escaped |= taken.escaped;
+                    self.foreign |= taken.foreign;
+                    if !taken.is_whole {
                         break;
                     }
-                    if state == State::Text {
-                        self.on_value(at);
-                        state = State::AfterValue;
+                    stops = taken.stops;
+                    if state == State::KeyText {
+                        if self.depth == 1 {
+                            self.on_key(text, at)?;
+                        }
+                        state = State::Colon;
                         continue;
                     }
-                    if self.depth == 1 {
-                        self.on_key(text, at)?;
-                    }
-                    state = State::Colon;
-                    continue;
+                    self.on_value(text, at);
+                    Next::AfterValue
                 }
                 State::Colon => {
                     let Some(byte) = next_solid(text, &mut at) else { break };
@@ -489,9 +562,8 @@ impl Scanner {
                     if at == text.len() {
                         break;
                     }
-                    self.on_value(at);
-                    state = State::AfterValue;
-                    continue;
+                    self.on_value(text, at);
+                    Next::AfterValue
                 }
                 State::AfterValue => {
                     let Some(byte) = next_solid(text, &mut at) else { break };
@@ -500,7 +572,7 @@ impl Scanner {
                             at += 1;
                             if self.is_in_object() { State::Key } else { State::Value }
                         }
-                        _ if byte == self.closing => self.close(&mut at),
+                        _ if byte == self.closing => self.close(text, &mut at),
                         _ => return Err(expected(if self.is_in_object() { "',' or '}'" } else { "',' or ']'" }, at)),
                     };
                     continue;
@@ -525,93 +597,23 @@ impl Scanner {
                     break;
                 }
             };
-            // Members and elements as they usually stand, without white space: nothing here asks for the state.
-            state = 'row: loop {
-                if is_key {
-                    let quote = stops.near(text, at + 1);
-                    if text.get(quote) != Some(&b'"') {
-                        if self.depth == 1 {
-                            self.token = at;
-                            self.escaped = false;
-                            self.foreign = false;
-                        }
-                        at += 1;
-                        break State::KeyText;
-                    }
+            state = match pass_rows(self, &mut stops, &mut at, next) {
+                Next::Key => {
                     if self.depth == 1 {
-                        self.note_key(at, quote + 1, self.members.look_up(&text[at + 1..quote]))?;
-                    }
-                    at = quote + 1;
-                    if text.get(at) != Some(&b':') {
-                        break State::Colon;
+                        (self.token, self.escaped, self.foreign) = (at, false, false);
                     }
                     at += 1;
+                    State::KeyText
                 }
-                let Some(&byte) = text.get(at) else { break State::Value };
-                if self.depth == 1 {
-                    self.token = at;
-                    self.member_kind = Kind::of_first_byte(byte);
-                }
-                match byte {
-                    b'"' => {
-                        at += 1;
-                        if !self.take_string(text, &mut stops, &mut at)? {
-                            state = State::Text;
-                            break 'text;
-                        }
+                Next::Value => match self.take_value_start(text, &mut at)? {
+                    Some(state) => state,
+                    None => {
+                        state = State::Value;
+                        break;
                     }
-                    b'{' | b'[' => {
-                        self.open(byte, at)?;
-                        at += 1;
-                        is_key = byte == b'{';
-                        match text.get(at) {
-                            Some(b'"') => continue,
-                            Some(b'{') if !is_key => continue,
-                            _ if is_key => break State::FirstKey,
-                            _ => break State::FirstElement,
-                        }
-                    }
-                    b'-' | b'0'..=b'9' => match usual_number_end(text, at) {
-                        Some(end) => at = end,
-                        None => {
-                            at += 1;
-                            self.digits = match byte {
-                                b'-' => Digits::Minus,
-                                b'0' => Digits::Zero,
-                                _ => Digits::Integer,
-                            };
-                            break State::Number;
-                        }
-                    },
-                    b't' | b'f' | b'n' => match literal_end(text, at)? {
-                        Some(end) => at = end,
-                        None => {
-                            state = State::Value;
-                            break 'text;
-                        }
-                    },
-                    _ if is_space(byte) => break State::Value,
-                    b'N' | b'I' => return Err(ScanError { at, kind: ScanErrorKind::Literal }),
-                    _ => return Err(expected("a value", at)),
-                }
-                self.on_value(at);
-                loop {
-                    match text.get(at) {
-                        Some(b',') => {
-                            at += 1;
-                            is_key = self.is_in_object();
-                            if is_key && text.get(at) != Some(&b'"') {
-                                break 'row State::Key;
-                            }
-                            continue 'row;
-                        }
-                        Some(byte) if *byte == self.closing => match self.close(&mut at) {
-                            State::AfterValue => {}
-                            end => break 'row end,
-                        },
-                        _ => break 'row State::AfterValue,
-                    }
-                }
+                },
+                Next::Text => State::Text,
+                Next::AfterValue => State::AfterValue,
             };
         }
         self.at = at;
@@ -619,48 +621,38 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes the rest of a string; `false` if the text ends first.
+    /// Takes a bracket, a quote, the first byte of a number or a literal. `None` if that is cut.
     #[inline(always)]
-    fn take_string<L: Look>(&mut self, text: &[u8], stops: &mut Stops<L>, at: &mut usize) -> Result<bool, ScanError> {
-        let mut characters_left = CHARACTERS_CHECKED_SINGLY_MAX;
-        loop {
-            *at = stops.next(text, *at);
-            match text.get(*at) {
-                Some(b'"') => {
-                    *at += 1;
-                    return Ok(true);
-                }
-                Some(b'\\') => {
-                    self.escaped = true;
-                    match text.get(*at + 1) {
-                        Some(byte) if IS_ESCAPE[usize::from(*byte)] => *at += 2,
-                        Some(b'u') if text.get(*at + 2..*at + 6).is_some_and(are_hex_digits) => *at += 6,
-                        _ if is_cut_escape(&text[*at..]) => return Ok(false),
-                        _ => return Err(ScanError { at: *at, kind: ScanErrorKind::Escape }),
-                    }
-                }
-                Some(0x80..) => {
-                    self.foreign = true;
-                    while text.get(*at).is_some_and(|byte| *byte >= 0x80) {
-                        if characters_left == 0 {
-                            *at = foreign_run_end(text, *at)?;
-                            if text.get(*at).is_some_and(|byte| *byte >= 0x80) {
-                                return Ok(false);
-                            }
-                            break;
-                        }
-                        characters_left -= 1;
-                        match character_bytes(text, *at) {
-                            0 if *at + cut_character_bytes(text) == text.len() => return Ok(false),
-                            0 => return Err(ScanError { at: *at, kind: ScanErrorKind::Utf8 }),
-                            bytes => *at += bytes,
-                        }
-                    }
-                }
-                Some(_) => return Err(ScanError { at: *at, kind: ScanErrorKind::ControlCharacter }),
-                None => return Ok(false),
-            }
+    fn take_value_start(&mut self, text: &[u8], at: &mut usize) -> Result<Option<State>, ScanError> {
+        let Some(byte) = next_solid(text, at) else { return Ok(None) };
+        if self.depth == 1 {
+            self.token = *at;
         }
+        let state = match byte {
+            b'"' => State::Text,
+            b'{' | b'[' => {
+                self.open(byte, *at)?;
+                if byte == b'{' { State::FirstKey } else { State::FirstElement }
+            }
+            b'-' | b'0'..=b'9' => {
+                self.digits = match byte {
+                    b'-' => Digits::Minus,
+                    b'0' => Digits::Zero,
+                    _ => Digits::Integer,
+                };
+                State::Number
+            }
+            b't' | b'f' | b'n' => {
+                let Some(end) = literal_end(text, *at)? else { return Ok(None) };
+                *at = end;
+                self.on_value(text, end);
+                return Ok(Some(State::AfterValue));
+            }
+            b'N' | b'I' => return Err(ScanError { at: *at, kind: ScanErrorKind::Literal }),
+            _ => return Err(expected("a value", *at)),
+        };
+        *at += 1;
+        Ok(Some(state))
     }
 
     #[inline(always)]
@@ -673,8 +665,7 @@ impl Scanner {
         if self.depth as usize == JSON_DEPTH_MAX {
             return Err(ScanError { at, kind: ScanErrorKind::TooDeep });
         }
-        let (word, bit) = nesting_bit(self.depth);
-        self.nesting[word] = self.nesting[word] & !bit | if bracket == b'{' { bit } else { 0 };
+        self.nesting = self.nesting << 1 | u128::from(bracket == b'{');
         self.depth += 1;
         // `[` and `{` are two below the brackets that close them.
         self.closing = bracket + 2;
@@ -682,16 +673,16 @@ impl Scanner {
     }
 
     #[inline(always)]
-    fn close(&mut self, at: &mut usize) -> State {
+    fn close(&mut self, text: &[u8], at: &mut usize) -> State {
         *at += 1;
         self.depth -= 1;
         if self.depth == 0 {
             self.scan.root.end = *at as u32;
             return State::End;
         }
-        let (word, bit) = nesting_bit(self.depth - 1);
-        self.closing = if self.nesting[word] & bit != 0 { b'}' } else { b']' };
-        self.on_value(*at);
+        self.nesting >>= 1;
+        self.closing = closing_of(self.nesting & 1 == 1);
+        self.on_value(text, *at);
         State::AfterValue
     }
 
@@ -705,8 +696,7 @@ impl Scanner {
 
     #[inline(always)]
     fn note_key(&mut self, at: usize, end: usize, known: Option<Known>) -> Result<(), ScanError> {
-        self.scan.member_count += 1;
-        if self.scan.member_count > MEMBERS_MAX {
+        if self.scan.member_count == MEMBERS_MAX {
             return Err(ScanError { at, kind: ScanErrorKind::TooManyMembers });
         }
         self.member_id = match known {
@@ -721,6 +711,7 @@ impl Scanner {
             }
             Some(Known::CaseVariant(of)) => return Err(ScanError { at, kind: ScanErrorKind::CaseVariant(of) }),
         };
+        self.scan.member_count += 1;
         Ok(())
     }
 
@@ -735,21 +726,21 @@ impl Scanner {
 
     /// A value ends before `end`; if it is a member of the root it is noted.
     #[inline(always)]
-    fn on_value(&mut self, end: usize) {
-        if self.depth == 1
-            && let Some(member) = self.scan.members.get_mut(self.member_id)
-        {
+    fn on_value(&mut self, text: &[u8], end: usize) {
+        if self.depth == 1 {
+            self.note_value(text, end);
+        }
+    }
+
+    /// The value of the present member of the root ends before `end`.
+    #[inline(always)]
+    fn note_value(&mut self, text: &[u8], end: usize) {
+        if let Some(member) = self.scan.members.get_mut(self.member_id) {
             member.value = Span::new(self.token, end);
-            member.kind = self.member_kind;
+            member.kind = Kind::of_first_byte(text[self.token]);
             self.scan.seen |= 1 << self.member_id;
         }
     }
-}
-
-/// Where `nesting` keeps what the container at this depth is, counted from 0.
-#[inline(always)]
-fn nesting_bit(depth: u32) -> (usize, u64) {
-    (depth as usize / 64 % 2, 1 << (depth % 64))
 }
 
 fn expected(what: &'static str, at: usize) -> ScanError {
@@ -768,63 +759,6 @@ fn next_solid(text: &[u8], at: &mut usize) -> Option<u8> {
     }
 }
 
-/// What may stand behind a backslash, but for `u`.
-static IS_ESCAPE: [bool; 256] = {
-    let mut is_escape = [false; 256];
-    let mut left: &[u8] = b"\"\\/bfnrt";
-    while let [byte, rest @ ..] = left {
-        is_escape[*byte as usize] = true;
-        left = rest;
-    }
-    is_escape
-};
-
-/// Characters that are not ASCII of one string that are looked at one by one: more are a text in another script, for which
-/// a check in blocks is cheaper.
-const CHARACTERS_CHECKED_SINGLY_MAX: u32 = 16;
-
-/// Checks the UTF-8 from `at` to the next quote, backslash or control character, or to the last whole character of the text.
-///
-/// # Errors
-/// There is a fault.
-fn foreign_run_end(text: &[u8], at: usize) -> Result<usize, ScanError> {
-    let run_end = strings::plain_run_end(text, at);
-    let end = if run_end == text.len() { run_end - cut_character_bytes(&text[at..]) } else { run_end };
-    match simdutf8::basic::from_utf8(&text[at..end]) {
-        Ok(_) => Ok(end),
-        Err(_) => Err(ScanError { at, kind: ScanErrorKind::Utf8 }),
-    }
-}
-
-/// Bytes at the end of `text` that may be the start of a character whose rest has not arrived.
-fn cut_character_bytes(text: &[u8]) -> usize {
-    for (from_end, &byte) in text.iter().rev().take(3).enumerate() {
-        let bytes_needed = match byte {
-            0x80..=0xBF => continue,
-            0xC0..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            0xF0..=0xFF => 4,
-            _ => 1,
-        };
-        return if bytes_needed > from_end + 1 { from_end + 1 } else { 0 };
-    }
-    0
-}
-
-fn are_hex_digits(digits: &[u8]) -> bool {
-    digits.iter().all(u8::is_ascii_hexdigit)
-}
-
-/// May this, the rest of a text, be the start of an escape whose end has not arrived?
-#[cold]
-fn is_cut_escape(rest: &[u8]) -> bool {
-    match rest {
-        [_] => true,
-        [_, b'u', digits @ ..] => digits.len() < 4 && are_hex_digits(digits),
-        _ => false,
-    }
-}
-
 /// Index after the literal at `at`; `None` if it is cut.
 #[inline]
 fn literal_end(text: &[u8], at: usize) -> Result<Option<usize>, ScanError> {
@@ -838,26 +772,6 @@ fn literal_end(text: &[u8], at: usize) -> Result<Option<usize>, ScanError> {
         true => Ok((there.len() == literal.len()).then_some(at + literal.len())),
         false => Err(ScanError { at, kind: ScanErrorKind::Literal }),
     }
-}
-
-/// Index after the number at `at`, if it is one without an exponent and what follows has arrived.
-#[inline(always)]
-fn usual_number_end(text: &[u8], at: usize) -> Option<usize> {
-    let mut at = at + usize::from(text[at] == b'-');
-    at = match text.get(at)? {
-        b'0' => at + 1,
-        b'1'..=b'9' => digits_end(text, at + 1),
-        _ => return None,
-    };
-    if *text.get(at)? == b'.' {
-        let fraction = at + 1;
-        at = digits_end(text, fraction);
-        if at == fraction {
-            return None;
-        }
-    }
-    // Digits are here only after a leading zero.
-    (!matches!(text.get(at)?, b'e' | b'E' | b'0'..=b'9')).then_some(at)
 }
 
 /// Takes digits until the number ends or the text does. That a number has ended only shows in the byte that follows.
@@ -883,25 +797,6 @@ fn number_end(mut digits: Digits, text: &[u8], mut at: usize) -> Result<(Digits,
         };
         at += 1;
     }
-}
-
-/// Index of the first byte at or after `at` that is no digit. Vectors of floats are mostly digits: eight at a time.
-#[inline(always)]
-fn digits_end(text: &[u8], mut at: usize) -> usize {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    while let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk()) {
-        let word = u64::from_le_bytes(*word) ^ (EACH * 0x30);
-        // 10 and more, in the lowest byte that has it; a carry spoils only the bytes above.
-        let others = (word.wrapping_add(EACH * 0x76) | word) & (EACH * 0x80);
-        if others != 0 {
-            return at + (others.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while text.get(at).is_some_and(u8::is_ascii_digit) {
-        at += 1;
-    }
-    at
 }
 
 #[cfg(test)]

@@ -12,11 +12,19 @@ fn scan_every_way(members: &'static Members, text: &[u8]) -> Result<Scan, ScanEr
     for piece in [1, 2, 3, 5, 7, 16, 61] {
         assert_eq!(whole, in_pieces(members, text, &[piece]), "pieces of {piece} bytes");
     }
-    // What this processor does not choose.
-    let mut portable = Scanner::new(members);
-    let taken = portable.run_portable(text);
-    if let Ok(whole) = whole {
-        assert_eq!((taken, portable.scan), (Ok(()), whole), "without vectors");
+    // With the vectors of other processors too.
+    for (name, taken, scanner) in crate::sys::scan_each_way(&Scanner::new(members), text) {
+        match whole {
+            Ok(whole) => assert_eq!((taken, scanner.scan), (Ok(()), whole), "{name}"),
+            // An end that comes too early is no fault yet.
+            Err(_) if std::str::from_utf8(text).is_ok() && taken.is_err() => {
+                assert_eq!(taken.unwrap_err(), whole.unwrap_err(), "{name}");
+            }
+            Err(error) if taken.is_ok() => {
+                assert!(scanner.state != State::End || error.kind == ScanErrorKind::Utf8, "{name}")
+            }
+            Err(_) => {}
+        }
     }
     whole
 }
@@ -257,7 +265,88 @@ fn json() -> impl Strategy<Value = String> {
     }))
 }
 
+/// What may stand in a string, and what may not, at every place around the ends of blocks and in front of the quote.
+#[test]
+fn strings_are_validated_at_every_place_of_a_block() {
+    let odd: [&[u8]; 24] = [
+        b"\\n",
+        b"\\\"",
+        b"\\\\",
+        b"\\\\\\n",
+        b"\\/\\b\\f\\r\\t",
+        b"\\u00e9",
+        b"\\ud83d\\uDE00",
+        "\u{e9}".as_bytes(),
+        "\u{4f60}".as_bytes(),
+        "\u{1f600}".as_bytes(),
+        "\u{4f60}\u{597d}\u{e9}\u{1f600}\u{10ffff}".as_bytes(),
+        b"\x7f",
+        b"\\x",
+        b"\\u00g0",
+        b"\\u12",
+        b"\\\\\\x",
+        b"\n",
+        b"\0",
+        b"\\\n",
+        b"\xc3",
+        b"\xe4\xbd",
+        b"\xed\xa0\x80",
+        b"\\\xc3\xa9",
+        b"\x80",
+    ];
+    for odd in odd {
+        for before in (0..5).chain(50..80).chain(115..140) {
+            for after in [0, 1, 3, 70] {
+                for (open, close) in [(&b"{\"a\":\""[..], &b"\"}"[..]), (b"{\"", b"\":1}")] {
+                    let text = [open, &vec![b'a'; before], odd, &vec![b'a'; after], close].concat();
+                    let whole = scan(&LAST_WINS, &text);
+                    assert_eq!(whole.is_ok(), serde_accepts(&text), "{}", text.escape_ascii());
+                    for (name, taken, scanner) in crate::sys::scan_each_way(&Scanner::new(&LAST_WINS), &text) {
+                        assert_eq!((name, taken.is_ok() && scanner.state == State::End), (name, whole.is_ok()));
+                    }
+                    for cut in open.len() + before..text.len() - after {
+                        assert_eq!(in_pieces(&LAST_WINS, &text, &[cut, text.len()]), whole, "{}", text.escape_ascii());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn runs_of_backslashes_cross_blocks() {
+    for before in 50..70 {
+        for backslashes in 0..150 {
+            for end in ["", "\"", "n\"", "\"\"", "x\""] {
+                let text = format!("{{\"a\":\"{}{}{end}}}", "a".repeat(before), "\\".repeat(backslashes));
+                let whole = scan_every_way(&MEMBERS, text.as_bytes());
+                assert_eq!(whole.is_ok(), serde_accepts(text.as_bytes()), "{text}");
+            }
+        }
+    }
+}
+
+/// Text in which nearly all is out of the ordinary.
+fn odd_text() -> impl Strategy<Value = String> {
+    let odd = r#"(\\\\|\\"|\\n|\\r|\\u00[eE]9|[a-z ]{1,40}|\u{e9}|\u{4f60}\u{597d}|\u{1f600}|\u{4f60}{30}|"){0,40}"#;
+    odd.prop_map(|text| format!("{{\"a\":\"{text}\",\"model\":[\"{text}\"]}}"))
+}
+
 proptest! {
+    #[test]
+    fn agrees_with_serde_on_odd_strings(
+        text in odd_text(), at in any::<prop::sample::Index>(), byte in any::<u8>(), sizes in prop::collection::vec(1usize..200, 1..8),
+    ) {
+        let mut text = text.into_bytes();
+        for _ in 0..2 {
+            let whole = scan_every_way(&LAST_WINS, &text);
+            prop_assert_eq!(whole.is_ok(), serde_accepts(&text));
+            prop_assert_eq!(in_pieces(&LAST_WINS, &text, &sizes), whole);
+            let at = at.index(text.len());
+            text[at] = byte;
+        }
+    }
+
     #[test]
     fn agrees_with_serde_on_what_is_json(text in json()) {
         prop_assert_eq!(scan_every_way(&LAST_WINS, text.as_bytes()).is_ok(), serde_accepts(text.as_bytes()));

@@ -5,15 +5,69 @@ fn is_stop(byte: u8) -> bool {
     !(0x20..0x80).contains(&byte) || matches!(byte, b'"' | b'\\')
 }
 
-/// Both ways of looking, and byte by byte.
+/// What a mask has to say of a byte; `None` where a look may say either.
+fn expected(of: Ask, byte: u8) -> Option<bool> {
+    match of {
+        Ask::Stops => Some(is_stop(byte)),
+        Ask::Backslashes => Some(byte == b'\\'),
+        Ask::Foreign => Some(byte >= 0x80),
+        Ask::UsualEscapes if matches!(byte, b'"' | b'n') => Some(true),
+        Ask::UsualEscapes => (!b"\\/bfrt".contains(&byte)).then_some(false),
+    }
+}
+
+/// Every way of looking, and byte by byte.
 fn check(block: &[u8; 128]) {
     let half: &[u8; 64] = block.first_chunk().unwrap();
-    let mask = half.iter().rev().fold(0, |mask, &byte| mask << 1 | u64::from(is_stop(byte)));
     let plain = if block.iter().any(|&byte| is_stop(byte)) { 0 } else { 128 };
-    assert_eq!((Portable.stops(half), Portable.plain_end(block, 0)), (mask, plain));
-    #[cfg(target_arch = "x86_64")]
-    if let Some(wide) = crate::sys::look_avx2(half, block) {
-        assert_eq!(wide, (mask, plain));
+    assert_eq!(Portable.plain_end(block, 0), plain);
+    for of in [Ask::Stops, Ask::Backslashes, Ask::Foreign, Ask::UsualEscapes] {
+        let bits = |said: bool| {
+            let bit = |(at, &byte): (usize, &u8)| u64::from(expected(of, byte).unwrap_or(said)) << at;
+            half.iter().enumerate().map(bit).sum::<u64>()
+        };
+        let (certain, possible) = (bits(false), bits(true));
+        let is_right = |mask: u64| mask & certain == certain && mask & !possible == 0;
+        assert!(is_right(Portable.mask(half, of)), "{of:?}");
+        #[cfg(target_arch = "x86_64")]
+        for (mask, plain_here) in crate::sys::look_each_way(half, of, block) {
+            assert!(is_right(mask), "{of:?}: {mask:064b}");
+            assert_eq!(plain_here, plain);
+        }
+    }
+}
+
+/// What is escaped by a run of backslashes, one byte after the other.
+fn escaped_singly(backslashes: u64, carry: &mut u64) -> u64 {
+    let mut escaped = 0;
+    for at in 0..64 {
+        if *carry == 1 {
+            escaped |= 1 << at;
+            *carry = 0;
+        } else {
+            *carry = backslashes >> at & 1;
+        }
+    }
+    escaped
+}
+
+#[test]
+fn each_run_of_backslashes_escapes_what_it_should() {
+    for start in 0..64 {
+        for length in 0..=64 - start {
+            let run = (((1u128 << length) - 1) << start) as u64;
+            for others in [0, 1 << 63, 0x5000_0000_0000_0005] {
+                for carry in [0, 1] {
+                    let (mut here, mut singly) = (carry, carry);
+                    let backslashes = run | others;
+                    assert_eq!(
+                        (escaped(backslashes, &mut here), here),
+                        (escaped_singly(backslashes, &mut singly), singly),
+                        "{backslashes:064b} after {carry}"
+                    );
+                }
+            }
+        }
     }
 }
 
@@ -28,6 +82,50 @@ fn every_byte_is_judged_at_every_place() {
             }
         }
         check(&[byte; 128]);
+    }
+}
+
+/// Where vectors see a fault, if anywhere, against the standard library: of 64 bytes after three, cut where a character is.
+#[cfg(target_arch = "x86_64")]
+fn check_faults(window: &[u8; 67]) {
+    let before_bytes = match std::str::from_utf8(&window[..3]) {
+        Ok(_) => 3,
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return,
+    };
+    let fault = match std::str::from_utf8(&window[before_bytes..]) {
+        Err(error) if error.error_len().is_some() => Some(before_bytes + error.valid_up_to()),
+        _ => None,
+    };
+    for mask in crate::sys::utf8_faults_each_way(window) {
+        let first = 3 + mask.trailing_zeros() as usize;
+        match fault {
+            None => assert_eq!(mask, 0, "{window:x?}"),
+            // It shows at the latest three bytes after the character's start.
+            Some(fault) => {
+                assert!(mask != 0 && (fault..=fault + 3).contains(&first), "{window:x?}: {first} for {fault}")
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn vectors_see_each_fault_of_utf8_at_each_place() {
+    const EDGES: [u8; 16] =
+        [0, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5];
+    for place in [0, 1, 2, 3, 4, 33, 34, 35, 62, 63] {
+        for first in 0x80..=0xFF {
+            for second in EDGES {
+                for third in EDGES {
+                    for fourth in [b'a', 0x80, 0xBF, 0xC2] {
+                        let mut window = [b'a'; 67];
+                        window[place..place + 4].copy_from_slice(&[first, second, third, fourth]);
+                        check_faults(&window);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -53,15 +151,39 @@ fn characters_are_those_of_the_standard_library() {
 }
 
 proptest! {
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn vectors_see_the_faults_of_any_utf8(
+        text in "(a|é|你|😀|ࠀ|퟿|\u{e000}|𐀀|\u{10ffff}){67}", from in 0usize..4, at in 0usize..67, byte in any::<u8>(),
+    ) {
+        let mut window: [u8; 67] = *text.as_bytes()[from.min(text.len() - 67)..].first_chunk().unwrap();
+        check_faults(&window);
+        window[at] = byte;
+        check_faults(&window);
+    }
+
+    #[test]
+    fn any_backslashes_escape_what_they_should(backslashes in any::<u64>(), also in any::<u64>(), carry in 0u64..2) {
+        for backslashes in [backslashes, backslashes | also, backslashes & also] {
+            let (mut here, mut singly) = (carry, carry);
+            prop_assert_eq!(escaped(backslashes, &mut here), escaped_singly(backslashes, &mut singly));
+            prop_assert_eq!(here, singly);
+        }
+    }
+
     #[test]
     fn finds_each_stop_in_turn(
         text in prop::collection::vec(prop_oneof![40 => Just(b'a'), 1 => any::<u8>()], 0..700), from in 0usize..70,
     ) {
-        let mut stops = Stops::new(Portable);
+        let mut stops = Stops::UNSEEN;
         let mut at = from.min(text.len());
         while at < text.len() {
             let expected = text[at..].iter().position(|&byte| is_stop(byte)).map_or(text.len(), |after| at + after);
-            prop_assert_eq!(stops.next(&text, at), expected);
+            let mut near = at;
+            while near < text.len() && !is_stop(text[near]) {
+                near = stops.near(Portable, &text, near);
+            }
+            prop_assert_eq!(near.min(text.len()), expected);
             at = expected + 1;
         }
     }
