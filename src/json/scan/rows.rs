@@ -3,8 +3,7 @@
 //! A short cut of the scanner and no more: what it takes is well-formed and noted, and at whatever else it leaves, for the scanner to
 //! take or to refuse. It stands alone because what it needs then stays in registers, which is half of its cost.
 //!
-//! It looks at eight bytes at once: what follows a key, and what follows a small number, is in the word that it ended in. At the last
-//! seven bytes of a text it leaves as well.
+//! It looks at eight bytes at once: what follows a key, and what follows a small number, is in the word that it ended in.
 
 use super::{Next, ScanError, Scanner};
 use crate::json::{
@@ -38,7 +37,7 @@ impl Scanner {
             if next != Next::AfterValue {
                 let word = if next == Next::Key {
                     let quote = seen.near(look, text, at + 1);
-                    let Some(end) = word_at(text, quote) else { break };
+                    let end = word_or_rest_at(text, quote);
                     if end as u16 != u16::from_le_bytes(*b"\":") {
                         break;
                     }
@@ -58,8 +57,7 @@ impl Scanner {
                     }
                     word
                 } else {
-                    let Some(word) = word_at(text, at) else { break };
-                    word
+                    word_or_rest_at(text, at)
                 };
                 let byte = word as u8;
                 if byte == b'"' {
@@ -177,10 +175,22 @@ fn word_at(text: &[u8], at: usize) -> Option<u64> {
     text[at..].first_chunk().map(|word| u64::from_le_bytes(*word))
 }
 
+/// As `word_at`, with zeros for what is behind the text.
+#[inline(always)]
+fn word_or_rest_at(text: &[u8], at: usize) -> u64 {
+    word_at(text, at).unwrap_or_else(|| rest_at(text, at))
+}
+
+#[cold]
+#[inline(never)]
+fn rest_at(text: &[u8], at: usize) -> u64 {
+    text.get(at..).unwrap_or_default().iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
 /// Index after the number at `at`, if it is one without an exponent and what follows has arrived.
 #[inline(always)]
 fn usual_number_end(text: &[u8], at: usize) -> Option<usize> {
-    let first = at + usize::from(text[at] == b'-');
+    let first = at + usize::from(*text.get(at)? == b'-');
     let mut end = match text.get(first)? {
         b'0' => first + 1,
         b'1'..=b'9' => digits_end(text, first + 1),
