@@ -488,12 +488,20 @@ impl RawPeer {
     }
 
     pub fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
+        self.send_together(&[(kind, flags, stream, payload)]);
+    }
+
+    /// Sends frames in one write.
+    pub fn send_together(&mut self, frames: &[(u8, u8, u32, &[u8])]) {
+        let mut together = Vec::new();
+        for (kind, flags, stream, payload) in frames {
+            together.extend(&(payload.len() as u32).to_be_bytes()[1..]);
+            together.extend([*kind, *flags]);
+            together.extend(stream.to_be_bytes());
+            together.extend(*payload);
+        }
         // The client may have gone; the test sees that by what it does not get.
-        let _ = self.stream.write_all(&frame);
+        let _ = self.stream.write_all(&together);
     }
 
     pub fn goaway(&mut self, last_stream: u32, code: u32) {

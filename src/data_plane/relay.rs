@@ -1,8 +1,8 @@
 //! From the upstream's answer to the client, once it is settled whose answer it is.
 //!
-//! Streams are never held: what one read brings goes out in one write, and while a write is in flight the next one collects. When
-//! the client is slow, reading from the upstream pauses, and after the write time-out the client is cut. A stream that ends
-//! without its end becomes an error event; bytes that cannot carry one break off.
+//! Streams are never held: what has arrived is looked at and goes out in one write, and while a write is in flight the next one
+//! collects. When the client is slow, reading from the upstream pauses, and after the write time-out the client is cut. A
+//! stream that ends without its end becomes an error event; bytes that cannot carry one break off.
 
 use super::{
     attempt::{Begun, Bytes, Events, Opened, SILENCE_MS, Whole, WholeBody},
@@ -13,12 +13,15 @@ use super::{
 };
 use crate::{
     config::snapshot::ModelGroup,
-    dialects::openai_chat::pass_through::Verdict,
+    dialects::openai_chat::pass_through::{PassThrough, Verdict},
     error::{Failure, Upstream},
-    limits::RELAY_PENDING_BYTES_MAX,
+    limits::{READ_BYTES, RELAY_PENDING_BYTES_MAX},
     sse::write::comment,
 };
-use std::{future::poll_fn, task::Poll};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
 /// Time that an upstream has to end its answer after its end marker, in milliseconds, before its connection is given up.
 const TAIL_MS: u64 = 500;
@@ -65,48 +68,34 @@ pub async fn events<D: Downstream>(
     events: Events,
 ) -> Result<(), Ended> {
     let Events { begun, mut attempt } = events;
-    let Begun { head, mut call, mut pass, mut held, mut verdict } = *begun;
+    let Begun { head, call, pass, held, verdict } = *begun;
     exchange.settlement.replied_us = Some(exchange.shard.now_us());
     exchange.open_stream(client, &head.forward);
-    loop {
-        if pass.has_begun {
-            exchange.settlement.first_content();
-        }
-        if matches!(verdict, Verdict::Error) && exchange.shows_credential(&held) {
+    let mut flow = Flow { call, pass: Some(pass), held, stalled: false };
+    let over = match verdict {
+        Verdict::More => through(exchange, client, group, &mut flow).await,
+        verdict => Ok(verdict),
+    };
+    let Flow { call, pass, held, .. } = flow;
+    let pass = pass.as_ref();
+    if !matches!(over, Err(Ended::Gone)) {
+        if matches!(over, Ok(Verdict::Error)) && exchange.shows_credential(&held) {
             return Err(Failure::from(Upstream::InBand).into());
         }
-        exchange.settlement.record.answer_bytes += held.len() as u64;
+        exchange.passed(held.len(), pass);
         client.stage(&held);
-        held.clear();
-        match verdict {
-            Verdict::More => {}
-            Verdict::Complete => break,
-            Verdict::Error => return Err(Failure::from(Upstream::InBand).into()),
-            Verdict::Malformed => return Err(Failure::from(Upstream::BadResponse).into()),
-            Verdict::Truncated => return Err(Failure::from(Upstream::Truncated).into()),
-        }
-        verdict = match next(exchange, client, group, &mut call, true).await {
-            Ok(true) => {
-                let verdict = pass.feed(call.data(), &mut held);
-                let taken = call.data().len();
-                call.consume(taken);
-                verdict
-            }
-            Ok(false) => pass.end(&mut held),
-            Err(Ended::Gone) => {
-                attempt.succeeded();
-                if let Some(usage) = &pass.usage {
-                    exchange.settlement.used(usage);
-                }
-                return Err(Ended::Gone);
-            }
-            Err(ended) => return Err(ended),
-        };
     }
-    attempt.succeeded();
-    if let Some(usage) = &pass.usage {
+    match over {
+        Ok(Verdict::Complete | Verdict::More) | Err(Ended::Gone) => attempt.succeeded(),
+        Ok(Verdict::Error) => return Err(Failure::from(Upstream::InBand).into()),
+        Ok(Verdict::Malformed) => return Err(Failure::from(Upstream::BadResponse).into()),
+        Ok(Verdict::Truncated) => return Err(Failure::from(Upstream::Truncated).into()),
+        Err(ended) => return Err(ended),
+    }
+    if let Some(usage) = pass.and_then(|pass| pass.usage.as_ref()) {
         exchange.settlement.used(usage);
     }
+    over?;
     client.stage_end();
     finish(exchange, client, call).await;
     Ok(())
@@ -123,7 +112,7 @@ pub async fn bytes<D: Downstream>(
     bytes: Bytes,
 ) -> Result<(), Ended> {
     let Bytes { opened, mut attempt } = bytes;
-    let Opened { head, mut call, held } = *opened;
+    let Opened { head, call, held } = *opened;
     exchange.settlement.replied_us = Some(exchange.shard.now_us());
     exchange.settlement.record.status = head.status;
     exchange.lines.extend_from_slice(&head.forward);
@@ -135,77 +124,58 @@ pub async fn bytes<D: Downstream>(
         request_id: exchange.settlement.record.request_id,
         lines: &exchange.lines,
     });
+    exchange.passed(held.len(), None);
     client.stage(&held);
-    exchange.settlement.record.answer_bytes = held.len() as u64;
     drop(held);
-    loop {
-        match next(exchange, client, group, &mut call, false).await {
-            Ok(true) => {
-                client.stage(call.data());
-                let taken = call.data().len();
-                exchange.settlement.record.answer_bytes += taken as u64;
-                call.consume(taken);
-            }
-            Ok(false) => break,
-            Err(Ended::Gone) => {
-                attempt.succeeded();
-                return Err(Ended::Gone);
-            }
-            Err(Ended::Failed(failure)) => return Err(Ended::Broken(failure)),
-            Err(ended) => return Err(ended),
+    let mut flow = Flow { call, pass: None, held: Vec::new(), stalled: false };
+    match through(exchange, client, group, &mut flow).await {
+        Ok(_) => {}
+        Err(Ended::Gone) => {
+            attempt.succeeded();
+            return Err(Ended::Gone);
         }
+        Err(Ended::Failed(failure)) => return Err(Ended::Broken(failure)),
+        Err(ended) => return Err(ended),
     }
     attempt.succeeded();
     client.stage_end();
-    call.finish();
+    flow.call.finish();
     Ok(())
 }
 
-/// Sends to the client and waits for more from the upstream, in step: true when there is data, false at the clean end.
-async fn next<D: Downstream>(
+/// Passes on what comes until the answer is over, with the clocks that run meanwhile. What is still held then is the caller's to
+/// stage.
+async fn through<D: Downstream>(
     exchange: &mut Exchange<'_>,
     client: &mut D,
     group: &ModelGroup,
-    call: &mut Call,
-    events: bool,
-) -> Result<bool, Ended> {
+    flow: &mut Flow,
+) -> Result<Verdict, Ended> {
     let write_timeout_ms = exchange.current.snapshot.server.write_timeout_ms;
-    let mut stalled = false;
-    if events {
-        exchange.quiet_phase(group.deadlines.gap_ms)
-    } else {
-        exchange.phase(group.deadlines.gap_ms)
-    }
+    let gap_ms = group.deadlines.gap_ms;
+    let events = flow.pass.is_some();
+    let wait_on =
+        |exchange: &mut Exchange<'_>| if events { exchange.quiet_phase(gap_ms) } else { exchange.phase(gap_ms) };
+    wait_on(exchange);
     loop {
         let step = poll_fn(|cx| {
-            if client.staged_bytes() > 0
-                && let Poll::Ready(Err(_)) = client.poll_flush(cx)
-            {
-                return Poll::Ready(Step::Gone);
+            let mut passed = |bytes, pass: Option<&PassThrough>| {
+                exchange.passed(bytes, pass);
+                wait_on(exchange);
+            };
+            match flow.poll(client, cx, &mut passed) {
+                Poll::Pending => exchange.deadline.poll_due(cx).map(|()| Step::Due),
+                step => step,
             }
-            let full = client.staged_bytes() > RELAY_PENDING_BYTES_MAX;
-            if full != stalled {
-                return Poll::Ready(Step::Stalled(full));
-            }
-            if !full && let Poll::Ready(read) = call.poll_data(cx) {
-                return Poll::Ready(Step::Read(read));
-            }
-            if client.poll_gone(cx).is_ready() {
-                return Poll::Ready(Step::Gone);
-            }
-            exchange.deadline.poll_due(cx).map(|()| Step::Due)
         })
         .await;
         match step {
-            Step::Read(Ok(more)) => return Ok(more),
-            Step::Read(Err(failure)) => return Err(Failure::from(failure).into()),
+            Step::Over(over) => return over.map_err(|failure| Failure::from(failure).into()),
             Step::Gone => return Err(Ended::Gone),
-            Step::Stalled(full) => {
-                stalled = full;
-                // While the client is the slow one, the clock that runs is its own.
-                if full { exchange.phase(write_timeout_ms) } else { exchange.phase(group.deadlines.gap_ms) }
-            }
-            Step::Due if stalled => return Err(Ended::Gone),
+            // While the client is the slow one, the clock that runs is its own.
+            Step::Stalled if flow.stalled => exchange.phase(write_timeout_ms),
+            Step::Stalled => wait_on(exchange),
+            Step::Due if flow.stalled => return Err(Ended::Gone),
             Step::Due if events && exchange.shard.deadlines.now_ms() < exchange.phase_at_ms => {
                 let mut line = Vec::with_capacity(16);
                 comment(&mut line, "waiting");
@@ -222,10 +192,119 @@ async fn next<D: Downstream>(
 }
 
 enum Step {
-    Read(Result<bool, Upstream>),
-    Stalled(bool),
+    /// The upstream has no more, or nothing that could be passed on.
+    Over(Result<Verdict, Upstream>),
+    /// The client has become too slow, or is so no longer.
+    Stalled,
     Gone,
     Due,
+}
+
+/// An answer on its way from its upstream to its client.
+struct Flow {
+    call: Call,
+    /// `None`: the bytes are not looked at.
+    pass: Option<PassThrough>,
+    /// What the client gets of what has been looked at and is not staged yet.
+    held: Vec<u8>,
+    /// The client takes less than there is; nothing is read for it meanwhile.
+    stalled: bool,
+}
+
+/// What is looked at in one turn before it is sent: a stream that always has more must not keep what it has.
+const TURN_BYTES: usize = READ_BYTES;
+
+/// Room for held events that a stream keeps, in bytes; images come in larger ones.
+const KEPT_HELD_BYTES_MAX: usize = 2 * TURN_BYTES;
+
+impl Flow {
+    /// Takes all that has arrived, stages it in one piece, and sends it, turn by turn; Pending when nothing is left to do. `passed` is
+    /// told of each turn that had something, and how much of it the client gets.
+    fn poll<D: Downstream>(
+        &mut self,
+        client: &mut D,
+        cx: &mut Context<'_>,
+        passed: &mut impl FnMut(usize, Option<&PassThrough>),
+    ) -> Poll<Step> {
+        loop {
+            let mut taken = Taken::default();
+            if !self.stalled {
+                if let Err(over) = self.take(client, cx, &mut taken, passed) {
+                    return Poll::Ready(Step::Over(over));
+                }
+                if taken.bytes > 0 || !self.held.is_empty() {
+                    passed(self.held.len(), self.pass.as_ref());
+                    client.stage(&self.held);
+                    self.held.clear();
+                    if self.held.capacity() > KEPT_HELD_BYTES_MAX {
+                        self.held = Vec::new();
+                    }
+                }
+            }
+            if client.staged_bytes() > 0
+                && let Poll::Ready(Err(_)) = client.poll_flush(cx)
+            {
+                return Poll::Ready(Step::Gone);
+            }
+            let full = client.staged_bytes() > RELAY_PENDING_BYTES_MAX;
+            if full != self.stalled {
+                self.stalled = full;
+                return Poll::Ready(Step::Stalled);
+            }
+            if !taken.is_more_ready {
+                return client.poll_gone(cx).map(|()| Step::Gone);
+            }
+        }
+    }
+
+    /// One turn's worth of what has arrived.
+    ///
+    /// # Errors
+    /// That nothing follows, and why.
+    fn take<D: Downstream>(
+        &mut self,
+        client: &mut D,
+        cx: &mut Context<'_>,
+        taken: &mut Taken,
+        passed: &mut impl FnMut(usize, Option<&PassThrough>),
+    ) -> Result<(), Result<Verdict, Upstream>> {
+        while taken.bytes < TURN_BYTES {
+            match self.call.poll_data(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(failure)) => return Err(Err(failure)),
+                Poll::Ready(Ok(false)) => {
+                    let verdict = self.pass.as_mut().map_or(Verdict::Complete, |pass| pass.end(&mut self.held));
+                    return Err(Ok(verdict));
+                }
+                Poll::Ready(Ok(true)) => {
+                    let data = self.call.data();
+                    let bytes = data.len();
+                    let verdict = match &mut self.pass {
+                        Some(pass) => pass.feed(data, &mut self.held),
+                        None => {
+                            client.stage(data);
+                            passed(bytes, None);
+                            Verdict::More
+                        }
+                    };
+                    self.call.consume(bytes);
+                    taken.bytes += bytes;
+                    if verdict != Verdict::More {
+                        return Err(Ok(verdict));
+                    }
+                }
+            }
+        }
+        taken.is_more_ready = true;
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Taken {
+    bytes: usize,
+    /// It was enough for one turn.
+    is_more_ready: bool,
 }
 
 /// After the end marker the upstream still has to end its message before its connection can be used again. The client does not
@@ -252,6 +331,14 @@ async fn finish<D: Downstream>(exchange: &mut Exchange<'_>, client: &mut D, mut 
 }
 
 impl Exchange<'_> {
+    /// So much more of the answer is on its way to the client.
+    fn passed(&mut self, bytes: usize, pass: Option<&PassThrough>) {
+        self.settlement.record.answer_bytes += bytes as u64;
+        if pass.is_some_and(|pass| pass.has_begun) {
+            self.settlement.first_content();
+        }
+    }
+
     /// True if these bytes repeat the credential of the present attempt; looked for in errors only.
     fn shows_credential(&self, bytes: &[u8]) -> bool {
         let deployment = self.current.snapshot.deployments.get(self.settlement.record.deployment as usize);
@@ -282,3 +369,6 @@ impl Exchange<'_> {
         self.lines.extend_from_slice(lines.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests;
