@@ -70,7 +70,7 @@ impl ChunkedDecoder {
     /// # Errors
     /// `BadChunk`; the connection must be closed.
     pub fn step(&mut self, input: &[u8]) -> Result<Step, BadChunk> {
-        let mut at = 0;
+        let mut at = self.line(input);
         while at < input.len() && self.state != State::Done {
             if self.state == State::Data {
                 let data = at..at + usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len() - at);
@@ -86,6 +86,31 @@ impl ChunkedDecoder {
         Ok(Step { consumed: at, data: at..at, done: self.is_done() })
     }
 
+    /// The short way from one run of data to the next, for a size as everybody writes it that has come whole: the bytes of its
+    /// line, and of the line end before it. 0, with nothing changed, for whatever else there is.
+    #[inline]
+    fn line(&mut self, input: &[u8]) -> usize {
+        let start = match (self.state, input) {
+            (State::DataCr, [b'\r', b'\n', ..]) => 2,
+            (State::Size, _) if self.seen == 0 => 0,
+            _ => return 0,
+        };
+        let digits_max = input.len().min(start + DIGITS_AT_ONCE);
+        let mut size = 0;
+        let mut at = start;
+        while at < digits_max
+            && let Some(digit) = digit(input[at])
+        {
+            size = size << 4 | u64::from(digit);
+            at += 1;
+        }
+        if size == 0 || !input[at..].starts_with(b"\r\n") {
+            return 0;
+        }
+        (self.state, self.left, self.seen) = (State::Data, size, 0);
+        at + 2
+    }
+
     fn byte(&mut self, byte: u8) -> Result<(), BadChunk> {
         self.state = match (self.state, byte) {
             (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
@@ -94,7 +119,7 @@ impl ChunkedDecoder {
                 if self.seen > 15 {
                     return Err(BadChunk);
                 }
-                self.left = self.left << 4 | u64::from((byte as char).to_digit(16).unwrap_or(0));
+                self.left = self.left << 4 | u64::from(digit(byte).unwrap_or(0));
                 State::Size
             }
             (State::Size, b';') if self.seen > 0 => {
@@ -124,6 +149,19 @@ impl ChunkedDecoder {
             _ => return Err(BadChunk),
         };
         Ok(())
+    }
+}
+
+/// Digits of a size that are read in one go: 4 GiB is no size that anybody sends.
+const DIGITS_AT_ONCE: usize = 8;
+
+#[inline]
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
     }
 }
 

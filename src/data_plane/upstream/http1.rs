@@ -38,6 +38,8 @@ pub struct Call {
     keep_alive: bool,
     /// The last read used all the room it had.
     filled_up: bool,
+    /// The last read left next to nothing in the buffer.
+    trickles: bool,
     interims: usize,
 }
 
@@ -119,6 +121,7 @@ impl Call {
             data: 0..0,
             keep_alive: true,
             filled_up: false,
+            trickles: false,
             interims: 0,
         }
     }
@@ -193,13 +196,20 @@ impl Call {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let connection = &mut *self.lease;
         // While a read is in flight the kernel has the buffer, and what is here needs no room.
-        let room = connection.buffer.capacity() - connection.buffer.len();
-        if !connection.transport.is_reading() && (room < READ_BYTES / 4 || (self.filled_up && room < READ_BYTES)) {
-            connection.buffer.reserve(READ_BYTES);
+        if !connection.transport.is_reading() {
+            let buffer = &mut connection.buffer;
+            let room = buffer.capacity() - buffer.len();
+            if room < READ_BYTES / 4 || (self.filled_up && room < READ_BYTES) {
+                buffer.reserve(READ_BYTES);
+            } else if self.trickles && buffer.is_empty() && room > READ_BYTES / 4 {
+                *buffer = Vec::with_capacity(READ_BYTES / 4);
+            }
         }
         let read = ready!(connection.transport.poll_read(cx, &mut connection.buffer));
         // An ordinary answer fits into the small buffer that an idle connection has lent; where one does not, read more at a time.
+        // A stream that has become slow waits in a small one again.
         self.filled_up = connection.buffer.len() == connection.buffer.capacity();
+        self.trickles = connection.buffer.len() < READ_BYTES / 16;
         Poll::Ready(read)
     }
 
