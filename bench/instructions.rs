@@ -1,11 +1,13 @@
 //! One step of an exchange repeated, for a counter of instructions to be held to: wall time is too noisy for steps this short.
 //!
 //! `perf stat -e instructions:u cargo bench --bench instructions -- answer 100000`, less the same with 0, divided by 100,000. The
-//! steps are `request` (scan, view, patch the model, copy), `answer` (scan, judge, look for missing members) and `chunk` (judge
-//! one event of a stream); and what each of them does beside the scan: `view`, `judge` and `facts`, with patch and buffers kept as
-//! a shard keeps them. Without arguments each runs once, so that none rots.
+//! steps are `request` (scan, view, patch the model, copy), `answer` (scan, judge, look for missing members), `chunk` (judge
+//! one event of a stream) and `stream` (pass on a hundred events, each of which says something else); and what each of them does beside
+//! the scan: `view`, `judge` and `facts`, with patch and buffers kept as a shard keeps them. Without arguments each runs once, so
+//! that none rots.
 
 use ringway::dialects::openai_chat::answer::{self, Answer};
+use ringway::dialects::openai_chat::pass_through::{PassThrough, Verdict};
 use ringway::dialects::openai_chat::request::{MEMBERS, RequestKind, RequestView};
 use ringway::dialects::openai_chat::stream::{self, ChunkFacts, classify};
 use ringway::json::{patch::Patch, scan::Scanner};
@@ -93,16 +95,41 @@ fn facts(payload: &[u8]) -> impl FnMut() {
     }
 }
 
+fn stream(events: &[u8]) {
+    let mut pass = PassThrough::new(true, true);
+    let mut out = Vec::with_capacity(events.len());
+    let mut rest = events;
+    // Providers send each event by itself.
+    while let Some(end) = memchr::memchr(b'#', rest) {
+        assert_eq!(pass.feed(&rest[..end], &mut out), Verdict::More);
+        rest = &rest[end + 1..];
+    }
+    black_box(out.len());
+}
+
+/// Events that differ in the text and in the padding that hides its length, each followed by `#`.
+fn events(count: usize) -> String {
+    const WORDS: [&str; 6] = [" ring", " goes", "\\n\\n", " naïve", ".", " \\\"quoted\\\""];
+    let event = |number: usize| {
+        let chunk = CHUNK.replace(" ring", WORDS[number % WORDS.len()]);
+        let chunk = chunk.strip_suffix('}').unwrap_or_default();
+        format!("data: {chunk},\"obfuscation\":\"{}\"}}\n\n#", &"a1B2c3D4e5F6"[..1 + number % 12])
+    };
+    (0..count).map(event).collect()
+}
+
 fn main() {
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
     let chosen = words.next();
     let times = words.next().and_then(|times| times.parse().ok()).unwrap_or(1);
     let chat = prompts::chat(1_100);
+    let events = events(100);
     let (text, payload) = (ANSWER.as_bytes(), CHUNK.as_bytes());
-    let steps: [Step; 6] = [
+    let steps: [Step; 7] = [
         ("request", Box::new(|| request(black_box(&chat)))),
         ("answer", Box::new(|| answer(black_box(text)))),
         ("chunk", Box::new(|| chunk(black_box(payload)))),
+        ("stream", Box::new(|| stream(black_box(events.as_bytes())))),
         ("view", Box::new(view(&chat))),
         ("judge", Box::new(judge(text))),
         ("facts", Box::new(facts(payload))),

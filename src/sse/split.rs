@@ -160,6 +160,24 @@ impl<'p> Feed<'_, 'p> {
         self.rest
     }
 
+    /// True if an event begins where the rest does, or nothing but an event that has been handed out is before it.
+    #[inline]
+    pub fn is_between_events(&self) -> bool {
+        let splitter = &*self.splitter;
+        let nothing_carried = splitter.carried_is_whole || splitter.carried.is_empty();
+        nothing_carried && splitter.at_line_start && !splitter.after_cr && !splitter.at_stream_start
+    }
+
+    /// Passes over the first bytes of the rest, which are whole events that the caller recognised, ended by LF LF. Only between events.
+    #[inline]
+    pub fn skip_events(&mut self, bytes: usize) -> &'p [u8] {
+        debug_assert!(self.is_between_events());
+        let (skipped, rest) = self.rest.split_at(bytes);
+        debug_assert!(skipped.is_empty() || skipped.ends_with(b"\n\n"));
+        self.rest = rest;
+        skipped
+    }
+
     /// Takes the bytes up to the next blank line. They are a stretch of the piece, or, if that is `None`, all the carried ones.
     fn take_block(&mut self) -> Result<Option<Option<&'p [u8]>>, EventTooLong> {
         let splitter = &mut *self.splitter;

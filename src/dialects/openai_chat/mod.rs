@@ -1,12 +1,13 @@
 //! OpenAI's chat completions and the endpoints that share their shape: completions, embeddings, moderations.
 //!
 //! A request is scanned, viewed and patched ([`request`]), a whole answer judged and completed ([`answer`]), a stream's events judged one
-//! by one ([`stream`]) on their way through ([`pass_through`]); both report tokens ([`usage`]). Failures have the API's shape ([`error`]).
-//! What is not looked at here passes through as it came.
+//! by one ([`stream`]), unless they are like the one before ([`repeat`]), on their way through ([`pass_through`]); both report
+//! tokens ([`usage`]). Failures have the API's shape ([`error`]). What is not looked at here passes through as it came.
 
 pub mod answer;
 pub mod error;
 pub mod pass_through;
+pub mod repeat;
 pub mod request;
 pub mod stream;
 pub mod usage;

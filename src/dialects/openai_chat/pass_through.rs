@@ -6,10 +6,16 @@
 //! A stream is complete when its end marker came, or when it ended cleanly after a finish reason (some servers send no marker;
 //! it is added then). Everything else is a broken stream: SDKs notice none of it by themselves.
 //!
+//! Most chunks say the same in other words. Those are recognised (see `repeat`) and copied; only the others are read.
+//!
 //! Streams of other endpoints than chat and completions (responses, images) have event names and no end marker; they are only cut
 //! into events, and end where they end.
 
-use super::{stream, usage::Usage};
+use super::{
+    repeat::Repeat,
+    stream::{self, ChunkFacts},
+    usage::Usage,
+};
 use crate::{
     limits::SSE_EVENT_BYTES_MAX,
     sse::{
@@ -30,6 +36,7 @@ pub struct PassThrough {
     /// Content, reasoning, a tool call, or an end has been seen: from here on the answer belongs to this upstream.
     pub has_begun: bool,
     finished: bool,
+    repeat: Repeat,
 }
 
 /// How a stream stands after a piece.
@@ -57,20 +64,28 @@ impl PassThrough {
             usage: None,
             has_begun: false,
             finished: false,
+            repeat: Repeat::default(),
         }
     }
 
     /// Takes the next piece, cut anywhere, and appends what the client gets of it.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
         // The feed borrows the splitter; the other fields are changed beside it.
-        let PassThrough { splitter, chunks, usage_asked, usage, has_begun, finished } = self;
+        let PassThrough { splitter, chunks, usage_asked, usage, has_begun, finished, repeat } = self;
         let mut feed = splitter.feed(piece);
         loop {
+            if feed.is_between_events() {
+                let mut same_bytes = 0;
+                while let Some(bytes) = repeat.recognise(&feed.rest()[same_bytes..]) {
+                    same_bytes += bytes;
+                }
+                out.extend_from_slice(feed.skip_events(same_bytes));
+            }
             match feed.next() {
                 Err(_) => return Verdict::Malformed,
                 Ok(None) => return Verdict::More,
                 Ok(Some(event)) if *chunks => {
-                    let verdict = chunk(&event, *usage_asked, usage, has_begun, finished, out);
+                    let verdict = chunk(&event, *usage_asked, usage, has_begun, finished, repeat, out);
                     if verdict != Verdict::More {
                         return verdict;
                     }
@@ -103,6 +118,7 @@ fn chunk(
     usage: &mut Option<Usage>,
     has_begun: &mut bool,
     finished: &mut bool,
+    repeat: &mut Repeat,
     out: &mut Vec<u8>,
 ) -> Verdict {
     let Ok(facts) = stream::classify(event.data) else { return Verdict::Malformed };
@@ -123,7 +139,23 @@ fn chunk(
     if usage_asked || !facts.is_usage_only() {
         append(event, out);
     }
+    if is_plain_content(&facts) && is_plain(event) {
+        repeat.learn(event.raw);
+    }
     Verdict::More
+}
+
+/// All that the chunk says is said for good when it has been said once: here is content, and the answer goes on.
+fn is_plain_content(facts: &ChunkFacts) -> bool {
+    facts.has_content && facts.usage.is_none() && facts.finish_reason.is_none()
+}
+
+/// One `data` line and the blank line, and nothing about them that has to be written anew.
+fn is_plain(event: &Event<'_>) -> bool {
+    event.raw.len() == b"data: ".len() + event.data.len() + b"\n\n".len()
+        && event.raw.starts_with(b"data: ")
+        && event.raw.ends_with(b"\n\n")
+        && memchr::memchr(b'\r', event.raw).is_none()
 }
 
 /// As it came, where it came with the line ends that every decoder reads alike. Official SDKs cut at LF LF, CR CR or CRLF CRLF,
