@@ -12,9 +12,11 @@ use monoio::{
     net::{TcpStream, UnixStream},
 };
 use std::{
+    future::{Future, poll_fn},
     io,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
     sync::atomic::{AtomicBool, AtomicU8, Ordering},
+    task::Poll,
     time::Duration,
 };
 
@@ -191,22 +193,32 @@ pub fn std_unix(stream: UnixStream) -> std::os::unix::net::UnixStream {
     unsafe { std::os::unix::net::UnixStream::from_raw_fd(stream.into_raw_fd()) }
 }
 
-/// A receiving half, by kind of socket.
-pub enum Half<'a> {
-    Tcp(&'a OwnedReadHalf<TcpStream>),
-    Unix(&'a OwnedReadHalf<UnixStream>),
+/// Waits until a socket can be read.
+pub async fn readable_tcp(half: &OwnedReadHalf<TcpStream>) -> io::Result<()> {
+    // SAFETY: `readable` takes `&self` and only clones the descriptor's handle when it is first polled; the writing half's
+    // operations do the same. Both halves live on this thread, and neither holds a reference into the stream between
+    // two polls in a way that the other could invalidate: the stream is never moved or replaced while they exist.
+    let stream = unsafe { &*half.0.get() };
+    readable(|relaxed| stream.readable(relaxed)).await
 }
 
-/// Waits until a socket can be read, for good (`relaxed = false`).
-pub async fn readable(half: Half<'_>) -> io::Result<()> {
-    match half {
-        // SAFETY: `readable` takes `&self` and only clones the descriptor's handle when it is first polled; the writing half's
-        // operations do the same. Both halves live on this thread, and neither holds a reference into the stream between
-        // two polls in a way that the other could invalidate: the stream is never moved or replaced while they exist.
-        Half::Tcp(half) => unsafe { (*half.0.get()).readable(false) }.await,
-        // SAFETY: as above.
-        Half::Unix(half) => unsafe { (*half.0.get()).readable(false) }.await,
+/// As `readable_tcp`, for unix sockets.
+pub async fn readable_unix(half: &OwnedReadHalf<UnixStream>) -> io::Result<()> {
+    // SAFETY: as above.
+    let stream = unsafe { &*half.0.get() };
+    readable(|relaxed| stream.readable(relaxed)).await
+}
+
+/// io_uring asks the socket each time. epoll remembers what it once said until somebody finds that it no longer holds; `relaxed` takes
+/// its word. So the socket is asked first, and after that only news counts.
+async fn readable<F: Future<Output = io::Result<()>>>(wait: impl Fn(bool) -> F) -> io::Result<()> {
+    if monoio::utils::is_legacy() {
+        let mut asking = std::pin::pin!(wait(false));
+        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx))).await {
+            return result;
+        }
     }
+    wait(true).await
 }
 
 /// Sets SO_LINGER to zero: closing then sends RST.
@@ -231,7 +243,7 @@ pub fn end_sending_unix(half: &OwnedWriteHalf<UnixStream>) {
     end_sending(unsafe { (*half.0.get()).as_raw_fd() });
 }
 
-fn end_sending(descriptor: std::os::fd::RawFd) {
+fn end_sending(descriptor: RawFd) {
     // SAFETY: both callers hold the half that owns the descriptor for the whole call.
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
     // It fails when the peer has gone, who then needs no end.
@@ -240,20 +252,70 @@ fn end_sending(descriptor: std::os::fd::RawFd) {
 
 /// Sends what the socket's buffer has room for, without waiting and without SIGPIPE.
 pub fn send_now_tcp(half: &OwnedWriteHalf<TcpStream>, bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: the cell is only read for the descriptor's number, on the thread that owns the stream.
-    send_now(unsafe { (*half.0.get()).as_raw_fd() }, bytes)
+    // SAFETY: the cell is only read for the descriptor's number, on the thread that owns the stream; the half owns the
+    // descriptor for the whole call.
+    unsafe { send_now((*half.0.get()).as_raw_fd(), bytes) }
 }
 
 /// As `send_now_tcp`, for unix sockets.
 pub fn send_now_unix(half: &OwnedWriteHalf<UnixStream>, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: as above.
-    send_now(unsafe { (*half.0.get()).as_raw_fd() }, bytes)
+    unsafe { send_now((*half.0.get()).as_raw_fd(), bytes) }
 }
 
-fn send_now(descriptor: std::os::fd::RawFd, bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: both callers hold the half that owns the descriptor for the whole call.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    socket2::SockRef::from(&descriptor).send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+/// Appends what has come to `buffer`, without waiting: at most `bytes_max`, and no more than it has room for.
+pub fn receive_now_tcp(half: &OwnedReadHalf<TcpStream>, buffer: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+    // SAFETY: as above.
+    unsafe { receive_now((*half.0.get()).as_raw_fd(), buffer, bytes_max) }
+}
+
+/// As `receive_now_tcp`, for unix sockets.
+pub fn receive_now_unix(half: &OwnedReadHalf<UnixStream>, buffer: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+    // SAFETY: as above.
+    unsafe { receive_now((*half.0.get()).as_raw_fd(), buffer, bytes_max) }
+}
+
+/// By the bare system call: the C library's function is a cancellation point, which costs two locked instructions and is of no use
+/// to what does not wait.
+///
+/// # Safety
+/// The descriptor must be an open socket for the whole call.
+unsafe fn send_now(descriptor: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let no_address = std::ptr::null::<libc::sockaddr>();
+    // SAFETY: the kernel reads `bytes.len()` bytes from behind the slice's pointer, and nothing of an address that is null. The
+    // descriptor is the caller's business.
+    let sent =
+        unsafe { libc::syscall(libc::SYS_sendto, descriptor, bytes.as_ptr(), bytes.len(), flags, no_address, 0) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// As `send_now`.
+///
+/// # Safety
+/// As there.
+unsafe fn receive_now(descriptor: RawFd, buffer: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+    let room = buffer.spare_capacity_mut();
+    let bytes = room.len().min(bytes_max);
+    let no_address = std::ptr::null_mut::<libc::sockaddr>();
+    let no_length = std::ptr::null_mut::<libc::socklen_t>();
+    // SAFETY: the kernel writes at most `bytes` bytes, for which there is room behind the pointer, and nothing to addresses that are
+    // null. The descriptor is the caller's business.
+    let received = unsafe {
+        libc::syscall(
+            libc::SYS_recvfrom,
+            descriptor,
+            room.as_mut_ptr(),
+            bytes,
+            libc::MSG_DONTWAIT,
+            no_address,
+            no_length,
+        )
+    };
+    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: the kernel has just written that many bytes behind those that the buffer held, within its capacity.
+    unsafe { buffer.set_len(buffer.len() + received) };
+    Ok(received)
 }
 
 /// Limit on open descriptors of this process.

@@ -6,6 +6,7 @@
 use super::{
     admit,
     attempt::{self, Answered, AttemptEnd, Outgoing},
+    buffers,
     downstream::{Downstream, head::Inbound},
     multipart, relay, reply,
     settle::Settlement,
@@ -217,7 +218,7 @@ impl Exchange<'_> {
         drop(view);
         // A body that is still being sent keeps it.
         if let Ok(bytes) = Rc::try_unwrap(bytes) {
-            client.recycle(bytes);
+            buffers::give(bytes);
         }
         ended
     }

@@ -31,7 +31,7 @@ pub struct H2Io {
     transport: Rc<RefCell<Transport>>,
     /// A `Sender` sends what is flushed.
     is_sent_for: bool,
-    /// What the last read brought; with the kernel while one is in flight.
+    /// What the last read brought.
     buffer: Vec<u8>,
     taken: usize,
     received_bytes: Rc<Cell<u64>>,
@@ -88,7 +88,7 @@ impl AsyncRead for H2Io {
             let transport = &mut *this.transport.borrow_mut();
             this.taken = 0;
             this.buffer.clear();
-            if !transport.is_reading() && this.buffer.capacity() < READ_BYTES {
+            if this.buffer.capacity() < READ_BYTES {
                 this.buffer.reserve_exact(READ_BYTES);
             }
             let count = ready!(transport.poll_read(cx, &mut this.buffer))?;

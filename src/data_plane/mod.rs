@@ -2,6 +2,7 @@
 
 pub mod admit;
 pub mod attempt;
+pub mod buffers;
 pub mod chunked;
 pub mod downstream;
 pub mod exchange;

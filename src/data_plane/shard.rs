@@ -4,7 +4,7 @@
 //! Housekeeping runs about every 50 ms: clock, deadlines, pools, a new snapshot, the phase of the process.
 
 use super::{
-    downstream,
+    buffers, downstream,
     transport::Transport,
     upstream::{UpstreamContext, pool::Pool},
 };
@@ -227,6 +227,7 @@ impl Shard {
             }
             let happened = [Counter::Requests, Counter::Accepted, Counter::Connections];
             if quiet.has_come(now_ms, happened.iter().map(|count| self.state.cells.read(*count)).sum()) {
+                buffers::clear();
                 sys::release_free_memory();
             }
             let idle = self.state.cells.read(Counter::Connections) == 0;

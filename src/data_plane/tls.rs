@@ -4,16 +4,17 @@
 //! exists twice nor holds the shard. Received records are decrypted where the kernel put them. At rest only an
 //! incomplete record is kept, which is why the buffered interface's limits (4 KiB per step, 16 KiB undrained) do not arise.
 //!
-//! Reading and encrypting share the session's state, and rustls wants to see the incomplete record in both; the kernel therefore
-//! fills a buffer of its own, and what it brought is joined with the rest.
+//! What a read brings is joined with the incomplete record that is there, because rustls wants to see the record in one piece.
 //!
 //! A TCP end without close_notify is `UnexpectedEof`: an answer that is delimited by the connection's end may be cut short.
 //! Session tickets and key updates are handled while reading; answers to them go out with the next flush.
 
-use super::transport::{Queue, Transport};
+use super::{
+    buffers,
+    transport::{Queue, Transport},
+};
 use crate::{
     error::Upstream,
-    limits::READ_BYTES,
     rt::{self, Deadline},
 };
 use rustls::{
@@ -69,9 +70,6 @@ pub struct Tls {
     session: Session,
     read: rt::ReadHalf,
     write: rt::WriteHalf,
-    /// With the kernel while a read is in flight.
-    filling: Vec<u8>,
-    reading: bool,
     /// Received and not understood yet.
     incoming: Vec<u8>,
     /// Decrypted before a caller asked for it.
@@ -161,8 +159,6 @@ impl Tls {
             session,
             read: stream.read,
             write: stream.write,
-            filling: Vec::new(),
-            reading: false,
             incoming: Vec::new(),
             plaintext: Vec::new(),
             queue: Queue::default(),
@@ -211,7 +207,7 @@ impl Tls {
         }
     }
 
-    /// As `Transport::poll_read`, but the caller's buffer stays with the caller.
+    /// As `Transport::poll_read`.
     ///
     /// # Errors
     /// `UnexpectedEof` for an end without close_notify, `InvalidData` for what is not TLS, else what the kernel says.
@@ -223,6 +219,9 @@ impl Tls {
                 return Poll::Ready(Ok(buffer.len() - before));
             }
             ready!(self.poll_fill(cx))?;
+            if buffer.capacity() == 0 {
+                *buffer = buffers::take();
+            }
             self.process(buffer)?;
         }
     }
@@ -236,35 +235,27 @@ impl Tls {
             if !self.plaintext.is_empty() || self.peer_closed {
                 return Poll::Ready(Ok(()));
             }
-            if !self.reading {
-                ready!(self.read.poll_readable(cx))?;
-            }
             // What came may be a session ticket or a part of a record: only decrypting tells.
             ready!(self.poll_fill(cx))?;
             let mut plaintext = std::mem::take(&mut self.plaintext);
             let processed = self.process(&mut plaintext);
             self.plaintext = plaintext;
             processed?;
-            if self.plaintext.is_empty() {
-                self.filling = Vec::new();
-            }
         }
     }
 
     /// Reads ciphertext once and appends it to `incoming`.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.reading {
-            self.filling.reserve(READ_BYTES);
-            self.reading = true;
-        }
-        let result = ready!(self.read.poll_read(cx, &mut self.filling));
-        self.reading = false;
-        if result? == 0 {
+        ready!(self.read.poll_readable(cx))?;
+        let incoming = &mut self.incoming;
+        let received = buffers::with_scratch(|scratch| {
+            let received = self.read.poll_read(cx, scratch);
+            incoming.extend_from_slice(scratch);
+            received
+        });
+        if ready!(received)? == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
-        // Exchanging the buffers instead would let the kernel's grow with every record that two reads cut.
-        self.incoming.extend_from_slice(&self.filling);
-        self.filling.clear();
         if self.incoming.len() > INCOMING_BYTES_MAX {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
@@ -385,10 +376,6 @@ impl Tls {
         self.poll_flush(cx)
     }
 
-    pub fn cancel_read(&mut self) {
-        self.read.cancel();
-    }
-
     pub fn end_sending(&self) {
         self.write.end_sending();
     }
@@ -399,9 +386,6 @@ impl Tls {
 
     pub fn shrink(&mut self) {
         self.queue.shrink();
-        if !self.reading {
-            self.filling = Vec::new();
-        }
         for buffer in [&mut self.incoming, &mut self.plaintext, &mut self.sealed] {
             if buffer.is_empty() {
                 *buffer = Vec::new();

@@ -6,7 +6,10 @@
 //!
 //! One task owns a transport and polls both directions, so there is nothing to split or lock.
 
-use crate::{data_plane::tls::Tls, rt};
+use crate::{
+    data_plane::{buffers, tls::Tls},
+    rt,
+};
 use std::{
     collections::VecDeque,
     io,
@@ -32,14 +35,21 @@ impl Transport {
         Transport::Plain(Plain { read: stream.read, writer: Writer::new(stream.write) })
     }
 
-    /// Reads into the spare room of `buffer`, appending; see `rt::ReadHalf::poll_read` for what Pending means for it.
+    /// Reads into the spare room of `buffer`, appending. One without any memory gets some once there is something to read, so a
+    /// connection that waits need not hold any.
     ///
     /// # Errors
     /// What the kernel or TLS says; the connection is of no use then.
     #[inline]
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(plain) => plain.read.poll_read(cx, buffer),
+            Transport::Plain(plain) => {
+                ready!(plain.read.poll_readable(cx))?;
+                if buffer.capacity() == 0 {
+                    *buffer = buffers::take();
+                }
+                plain.read.poll_read(cx, buffer)
+            }
             Transport::Tls(tls) => tls.poll_read(cx, buffer),
         }
     }
@@ -52,23 +62,6 @@ impl Transport {
         match self {
             Transport::Plain(plain) => plain.read.poll_readable(cx),
             Transport::Tls(tls) => tls.poll_readable(cx),
-        }
-    }
-
-    /// True while a read is in flight that holds the caller's buffer.
-    pub fn is_reading(&self) -> bool {
-        match self {
-            Transport::Plain(plain) => plain.read.is_reading(),
-            // It reads into a buffer of its own.
-            Transport::Tls(_) => false,
-        }
-    }
-
-    /// Asks for the read in flight to come back, to give its buffer up. Poll on until it does.
-    pub fn cancel_read(&mut self) {
-        match self {
-            Transport::Plain(plain) => plain.read.cancel(),
-            Transport::Tls(tls) => tls.cancel_read(),
         }
     }
 
@@ -204,7 +197,7 @@ impl Writer {
         loop {
             if let Some(sent) = ready!(self.half.poll_idle(cx))? {
                 self.in_flight_bytes = 0;
-                self.queue.recycle(sent);
+                buffers::give(sent);
             }
             match self.queue.pop() {
                 None => return Poll::Ready(Ok(())),
@@ -231,8 +224,6 @@ pub struct Queue {
     segments: VecDeque<Segment>,
     /// How much of the first segment has been taken already.
     taken: usize,
-    /// An emptied buffer for the next segment.
-    spare: Vec<u8>,
     bytes: usize,
 }
 
@@ -240,9 +231,6 @@ enum Segment {
     Owned(Vec<u8>),
     Shared(Rc<Vec<u8>>, Range<usize>),
 }
-
-/// A sent buffer beyond this is freed rather than kept for the next use.
-const SPARE_BYTES_MAX: usize = 64 * 1024;
 
 impl Queue {
     /// Bytes in the queue.
@@ -260,7 +248,7 @@ impl Queue {
     #[inline]
     pub fn push_with(&mut self, bytes_expected: usize, write: impl FnOnce(&mut Vec<u8>)) {
         if !matches!(self.segments.back(), Some(Segment::Owned(_))) {
-            self.segments.push_back(Segment::Owned(std::mem::take(&mut self.spare)));
+            self.segments.push_back(Segment::Owned(buffers::take()));
         }
         let Some(Segment::Owned(buffer)) = self.segments.back_mut() else { unreachable!("an owned segment is last") };
         let before = buffer.len();
@@ -292,9 +280,8 @@ impl Queue {
         self.bytes -= count;
         if self.front().is_empty() {
             self.taken = 0;
-            if let Some(Segment::Owned(mut buffer)) = self.segments.pop_front() {
-                buffer.clear();
-                self.recycle(buffer);
+            if let Some(Segment::Owned(buffer)) = self.segments.pop_front() {
+                buffers::give(buffer);
             }
         }
     }
@@ -316,15 +303,7 @@ impl Queue {
         }
     }
 
-    /// Takes an emptied buffer for the next segment.
-    pub fn recycle(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() <= SPARE_BYTES_MAX && buffer.capacity() > self.spare.capacity() {
-            self.spare = buffer;
-        }
-    }
-
     pub fn shrink(&mut self) {
-        self.spare = Vec::new();
         if self.segments.is_empty() {
             self.segments = VecDeque::new();
         }

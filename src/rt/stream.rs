@@ -1,27 +1,25 @@
 //! A socket as two poll-driven halves, each with at most one operation in the kernel.
 //!
-//! The operation owns the buffer and the half while it runs, so a caller may stop polling at any time and come back: nothing is
-//! lost, nothing is borrowed. Dropping a half with an operation in flight cancels it; the descriptor is closed once
-//! the kernel has let go of it.
+//! Reading is waiting for readiness, then a plain non-blocking `recv`: a connection that waits lends no buffer to the kernel, so a
+//! crowd of them holds none, and the buffer that is filled is the one that was used last. Each read waits for its readiness by way of
+//! the driver even where more is there already, so a fast peer cannot hold the shard.
 //!
-//! Each operation costs one small allocation for its future; a reusable box would need unsafe code to save some 60 instructions
-//! of about 1,500.
+//! A caller may stop polling at any time and come back: nothing is lost, nothing is borrowed. Dropping a half with an operation in
+//! flight cancels it; the descriptor is closed once the kernel has let go of it.
 
 use monoio::{
-    buf::{IoBuf, IoBufMut},
-    io::{
-        AsyncReadRent, AsyncWriteRent, CancelHandle, CancelableAsyncReadRent, Canceller, OwnedReadHalf, OwnedWriteHalf,
-        Splitable,
-    },
+    buf::IoBuf,
+    io::{AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable},
     net::{TcpStream, UnixStream},
 };
 use std::{
-    future::Future,
+    cell::Cell,
+    future::{Future, poll_fn},
     io,
     ops::{Range, RangeFrom},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 pub(super) enum Socket {
@@ -45,19 +43,31 @@ enum WriteIo {
     Unix(OwnedWriteHalf<UnixStream>),
 }
 
-type ReadOperation = Pin<Box<dyn Future<Output = (ReadIo, io::Result<usize>, Vec<u8>)>>>;
 type WriteOperation = Pin<Box<dyn Future<Output = (WriteIo, io::Result<()>, Vec<u8>)>>>;
 
 /// The receiving half.
 pub struct ReadHalf {
-    /// `None` while an operation holds it.
-    io: Option<ReadIo>,
-    operation: Option<ReadOperation>,
-    canceller: Option<Canceller>,
-    /// Reads are never taken back, which spares each a note in the canceller's set.
-    uncancelled: bool,
-    /// True while the operation is one that only waits for readiness.
-    waits_only: bool,
+    watched: Rc<Watched>,
+    /// Waits for readiness each time it is asked to. It never ends, so that a wait needs no memory.
+    watch: Pin<Box<dyn Future<Output = ()>>>,
+    /// There is something to read, or the end, that nobody has read yet.
+    is_ready: bool,
+}
+
+/// What a half and its watch share.
+struct Watched {
+    io: ReadIo,
+    turn: Cell<Turn>,
+}
+
+/// Whose turn it is.
+#[derive(Default)]
+enum Turn {
+    #[default]
+    Rests,
+    /// The watch is to wait, or does.
+    Waits,
+    Over(io::Result<()>),
 }
 
 /// The sending half.
@@ -80,133 +90,87 @@ impl Stream {
                 (ReadIo::Unix(read), WriteIo::Unix(write))
             }
         };
-        Stream {
-            read: ReadHalf { io: Some(read), operation: None, canceller: None, uncancelled: false, waits_only: false },
-            write: WriteHalf { io: Some(write), operation: None, outcome: None },
-        }
+        Stream { read: ReadHalf::new(read), write: WriteHalf { io: Some(write), operation: None, outcome: None } }
     }
 }
 
 impl ReadHalf {
-    /// Reads into the spare room of `buffer`, appending. Starts an operation if none is in flight. While Pending the buffer
-    /// is with the kernel and `*buffer` is empty; pass the same one again. `Ok(0)` is the peer's end.
+    fn new(io: ReadIo) -> ReadHalf {
+        let watched = Rc::new(Watched { io, turn: Cell::default() });
+        ReadHalf { watch: Box::pin(watch(watched.clone())), watched, is_ready: false }
+    }
+
+    /// Reads into the spare room of `buffer`, appending, once there is something to read. `Ok(0)` is the peer's end.
     ///
     /// The caller reserves the room it wants; without any, 4 KiB are reserved.
     ///
     /// # Errors
-    /// What the kernel says; `ECANCELED` after `cancel`. The buffer and what it held are given back in any case.
+    /// What the kernel says.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         loop {
-            if let Some(operation) = &mut self.operation {
-                let (io, result, filled) = match operation.as_mut().poll(cx) {
-                    Poll::Ready(done) => done,
-                    Poll::Pending => return Poll::Pending,
-                };
-                self.operation = None;
-                self.io = Some(io);
-                if self.waits_only {
-                    self.waits_only = false;
-                    result?;
-                    continue;
-                }
-                *buffer = filled;
-                return Poll::Ready(result);
+            ready!(self.poll_readable(cx))?;
+            self.is_ready = false;
+            if buffer.len() == buffer.capacity() {
+                buffer.reserve(4096);
             }
-            let Some(io) = self.io.take() else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-            let mut room = std::mem::take(buffer);
-            if room.len() == room.capacity() {
-                room.reserve(4096);
+            let received = match &self.watched.io {
+                ReadIo::Tcp(half) => crate::sys::receive_now_tcp(half, buffer, READ_BYTES_MAX),
+                ReadIo::Unix(half) => crate::sys::receive_now_unix(half, buffer, READ_BYTES_MAX),
+            };
+            match received {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                other => return Poll::Ready(other),
             }
-            // By kind, so that the future has room for one of them only.
-            self.operation = Some(match io {
-                ReadIo::Tcp(half) if self.uncancelled => Box::pin(read_for_good(half, room)),
-                ReadIo::Tcp(half) => Box::pin(read(half, ReadIo::Tcp, room, self.cancel_handle())),
-                ReadIo::Unix(half) => Box::pin(read(half, ReadIo::Unix, room, self.cancel_handle())),
-            });
         }
     }
 
-    /// Waits until there is something to read (or the peer's end), without lending a buffer to the kernel.
+    /// Waits until there is something to read, or the peer's end.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.operation.is_none() {
-            let Some(io) = self.io.take() else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-            self.waits_only = true;
-            self.operation = Some(Box::pin(readable(io)));
+        if self.is_ready {
+            return Poll::Ready(Ok(()));
         }
-        if !self.waits_only {
-            // A read is in flight and has taken a buffer: its end is what the caller waits for.
-            return Poll::Pending;
-        }
-        let Some(operation) = &mut self.operation else { return Poll::Pending };
-        match operation.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready((io, result, _)) => {
-                self.operation = None;
-                self.waits_only = false;
-                self.io = Some(io);
-                Poll::Ready(result.map(drop))
+        let turn = &self.watched.turn;
+        turn.set(Turn::Waits);
+        let _ = self.watch.as_mut().poll(cx);
+        match turn.take() {
+            Turn::Over(result) => {
+                self.is_ready = result.is_ok();
+                Poll::Ready(result)
+            }
+            waits => {
+                turn.set(waits);
+                Poll::Pending
             }
         }
-    }
-
-    fn cancel_handle(&mut self) -> CancelHandle {
-        self.canceller.get_or_insert_with(Canceller::new).handle()
-    }
-
-    /// Gives up `cancel` for reads that begin from now on, which makes them cheaper. Dropping the half still ends its read.
-    pub fn forgo_cancel(&mut self) {
-        self.uncancelled = true;
-    }
-
-    /// Asks the kernel to end the read in flight. Poll on until it comes back: it may have bytes after all.
-    pub fn cancel(&mut self) {
-        if self.operation.is_some() && !self.waits_only {
-            self.canceller = self.canceller.take().map(Canceller::cancel);
-        }
-    }
-
-    /// True while a read is in flight that holds the caller's buffer.
-    pub fn is_reading(&self) -> bool {
-        self.operation.is_some() && !self.waits_only
     }
 }
 
 /// Most bytes that one read takes, whatever room there is: what follows a read (a scan, a copy) must not hold the shard.
 const READ_BYTES_MAX: usize = 128 * 1024;
 
-async fn read_for_good(mut half: OwnedReadHalf<TcpStream>, buffer: Vec<u8>) -> (ReadIo, io::Result<usize>, Vec<u8>) {
-    let (filled, end) = room_of(&buffer);
-    let (result, spare) = half.read(buffer.slice_mut(filled..end)).await;
-    (ReadIo::Tcp(half), result, spare.into_inner())
-}
-
-/// The part of a buffer that one read may fill.
-fn room_of(buffer: &Vec<u8>) -> (usize, usize) {
-    let filled = buffer.len();
-    (filled, buffer.capacity().min(filled + READ_BYTES_MAX))
-}
-
-async fn read<H: CancelableAsyncReadRent>(
-    mut half: H,
-    io: fn(H) -> ReadIo,
-    buffer: Vec<u8>,
-    handle: CancelHandle,
-) -> (ReadIo, io::Result<usize>, Vec<u8>) {
-    let (filled, end) = room_of(&buffer);
-    let (result, spare) = half.cancelable_read(buffer.slice_mut(filled..end), handle).await;
-    (io(half), result, spare.into_inner())
-}
-
-async fn readable(io: ReadIo) -> (ReadIo, io::Result<usize>, Vec<u8>) {
-    let result = crate::sys::readable(match &io {
-        ReadIo::Tcp(half) => crate::sys::Half::Tcp(half),
-        ReadIo::Unix(half) => crate::sys::Half::Unix(half),
-    })
-    .await;
-    (io, result.map(|()| 0), Vec::new())
+async fn watch(watched: Rc<Watched>) {
+    let Watched { io, turn } = &*watched;
+    loop {
+        poll_fn(|_| match turn.take() {
+            Turn::Waits => {
+                turn.set(Turn::Waits);
+                Poll::Ready(())
+            }
+            other => {
+                turn.set(other);
+                Poll::Pending
+            }
+        })
+        .await;
+        let result = match io {
+            ReadIo::Tcp(half) => crate::sys::readable_tcp(half).await,
+            ReadIo::Unix(half) => crate::sys::readable_unix(half).await,
+        };
+        turn.set(Turn::Over(result));
+    }
 }
 
 impl WriteHalf {

@@ -63,28 +63,70 @@ fn read_that_nobody_polls_loses_nothing() {
 }
 
 #[test]
-fn cancelled_read_gives_back_its_buffer_and_what_came_is_read_later() {
+fn abandoned_read_leaves_the_buffer_alone_and_what_came_is_read_later() {
     on_both(async || {
         let (mut ours, mut peer) = pair();
-        let mut buffer = Vec::with_capacity(64);
+        let mut abandoned = Vec::with_capacity(64);
         for round in 0..200u32 {
-            assert!(once(|cx| ours.read.poll_read(cx, &mut buffer)).await.is_none());
-            ours.read.cancel();
-            if round % 2 == 0 {
-                peer.write_all(&round.to_le_bytes()).expect("send");
-            }
-            let cancelled = poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await;
-            if round % 2 == 1 {
-                assert!(cancelled.is_err());
-                assert!(buffer.is_empty() && buffer.capacity() >= 64);
-                continue;
-            }
+            assert!(once(|cx| ours.read.poll_read(cx, &mut abandoned)).await.is_none());
+            assert!(abandoned.is_empty() && abandoned.capacity() == 64);
+            peer.write_all(&round.to_le_bytes()).expect("send");
+            // Another buffer than the one that the read began with.
+            let mut buffer = Vec::with_capacity(16);
             while buffer.len() < 4 {
                 poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
             }
             assert_eq!(buffer, round.to_le_bytes());
-            buffer.clear();
         }
+        assert!(abandoned.is_empty());
+    });
+}
+
+#[test]
+fn read_that_finds_no_room_makes_some_and_a_large_one_is_bounded() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let sending = std::thread::spawn(move || peer.write_all(&vec![7; 1_000_000]).map(|()| peer));
+        let mut buffer = Vec::new();
+        let first = poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+        assert!(first > 0 && first == buffer.len());
+        buffer.reserve(1_000_000);
+        while buffer.len() < 1_000_000 {
+            let count = poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+            assert!(count > 0 && count <= 128 * 1024);
+        }
+        assert!(buffer.iter().all(|byte| *byte == 7));
+        drop(sending.join().expect("sender").expect("sent"));
+        assert_eq!(poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("the end"), 0);
+        assert_eq!(poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("the end stays"), 0);
+    });
+}
+
+/// A reader whose peer is always ahead of it gives way to others before each read.
+#[test]
+fn read_of_what_is_there_already_lets_others_run() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        peer.write_all(&[7; 64]).expect("send");
+        poll_fn(|cx| ours.read.poll_readable(cx)).await.expect("ready");
+        let mut waits = 0;
+        let mut buffer = Vec::with_capacity(64);
+        for _ in 0..64 {
+            let mut one = Vec::with_capacity(1);
+            poll_fn(|cx| {
+                let polled = ours.read.poll_read(cx, &mut one);
+                waits += u32::from(polled.is_pending());
+                polled
+            })
+            .await
+            .expect("read");
+            buffer.append(&mut one);
+        }
+        assert_eq!(buffer, [7; 64]);
+        if monoio::utils::is_legacy() {
+            return;
+        }
+        assert!(waits >= 63, "{waits}");
     });
 }
 

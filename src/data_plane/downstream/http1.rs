@@ -1,8 +1,8 @@
 //! A client over HTTP/1.1.
 //!
-//! Requests are read strictly: whatever two parsers could read differently is refused and the connection closed. One read is kept in
-//! flight while an exchange runs: it brings the next request, or the news that the client has left, so that neither costs
-//! an operation of its own. After a second of idling that read is taken back, with its buffer, and only readiness is waited for.
+//! Requests are read strictly: whatever two parsers could read differently is refused and the connection closed. While an exchange runs
+//! the wait for more goes on: it ends with the next request, or with the news that the client has left, so that neither
+//! costs an operation of its own. A client that is waited for holds no buffer.
 //!
 //! One answer at a time, in order; pipelined requests wait in the read-ahead buffer, which is bounded.
 
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     data_plane::{
+        buffers,
         chunked::{BadChunk, ChunkedDecoder},
         exchange::{self, After},
         reply,
@@ -34,8 +35,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// Room offered to the read that waits for a request. Ordinary chat requests fit; larger bodies are read straight into
-/// a buffer of their size.
+/// Room for one read of what comes beyond a request, where there is something already.
 const READ_AHEAD_BYTES: usize = 4 * 1024;
 
 /// Bytes of further requests that are read while one is being answered. Beyond it the client's own back-pressure holds them, and
@@ -55,15 +55,8 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub struct Client {
     shard: Rc<Shard>,
     transport: Transport,
-    /// Bytes read beyond the present request.
+    /// Bytes read beyond the present request; without memory while there are none.
     ahead: Vec<u8>,
-    /// Room for the next of them, with the kernel while that read is in flight. Apart from `ahead`: a request that has come
-    /// must not wait until another read returns the buffer it is in.
-    reading: Vec<u8>,
-    /// The buffer of a request that is over, for the read after next. Two buffers take turns, so that requests need no memory.
-    spare: Vec<u8>,
-    /// The read in flight is into `reading`.
-    reads_ahead: bool,
     deadline: Rc<Deadline>,
     remembered: Remembered,
     body: Body,
@@ -86,11 +79,7 @@ pub struct Client {
 enum Body {
     Complete,
     Length(u64),
-    Chunked {
-        decoder: ChunkedDecoder,
-        /// Where in the buffer of the read in flight the bytes begin that are still to be decoded.
-        raw: usize,
-    },
+    Chunked { decoder: ChunkedDecoder },
 }
 
 impl Body {
@@ -110,9 +99,6 @@ pub async fn serve(shard: Rc<Shard>, transport: Transport) {
         shard: shard.clone(),
         transport,
         ahead: Vec::new(),
-        reading: Vec::new(),
-        spare: Vec::new(),
-        reads_ahead: false,
         deadline,
         remembered: Remembered::default(),
         body: Body::Complete,
@@ -189,23 +175,18 @@ impl Client {
                     return Err(Failure::Http { status: 431, message: "The request's headers are too large." });
                 }
             }
-            let turn = poll_fn(|cx| self.poll_turn(cx, begun, shrunk)).await;
+            let turn = poll_fn(|cx| self.poll_turn(cx, begun)).await;
             match turn {
                 Turn::Read(Ok(0)) => return Ok(None),
                 Turn::Read(Ok(_)) => {}
-                // The read that was taken back to save its buffer.
-                Turn::Read(Err(_)) if shrunk && !begun => self.reading = Vec::new(),
                 Turn::Read(Err(_)) => return Ok(None),
-                Turn::Readable => shrunk = false,
                 Turn::Drain => return Ok(None),
                 Turn::Due if begun => return Err(Failure::RequestTimeout),
                 Turn::Due if !shrunk && idle_left_ms > SHRINK_AFTER_MS => {
                     shrunk = true;
                     idle_left_ms -= SHRINK_AFTER_MS;
                     self.deadline.set_in_ms(idle_left_ms);
-                    self.transport.cancel_read();
                     self.transport.shrink();
-                    self.spare = Vec::new();
                     self.remembered.forget();
                 }
                 Turn::Due => return Ok(None),
@@ -213,12 +194,8 @@ impl Client {
         }
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>, begun: bool, shrunk: bool) -> Poll<Turn> {
-        if shrunk && !begun && !self.transport.is_reading() {
-            if let Poll::Ready(ready) = self.transport.poll_readable(cx) {
-                return Poll::Ready(if ready.is_ok() { Turn::Readable } else { Turn::Read(Ok(0)) });
-            }
-        } else if let Poll::Ready(read) = self.poll_ahead(cx) {
+    fn poll_turn(&mut self, cx: &mut Context<'_>, begun: bool) -> Poll<Turn> {
+        if let Poll::Ready(read) = self.poll_ahead(cx) {
             return Poll::Ready(Turn::Read(read));
         }
         if self.deadline.poll_due(cx).is_ready() {
@@ -230,25 +207,17 @@ impl Client {
         Poll::Pending
     }
 
-    /// Reads more into `ahead`. Not while a read into a request's own buffer is in flight.
+    /// Reads more into `ahead`.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.reading.capacity() == 0 && !self.transport.is_reading() {
-            self.reading = std::mem::take(&mut self.spare);
-            self.reading.reserve_exact(READ_AHEAD_BYTES);
-        }
-        let read = self.transport.poll_read(cx, &mut self.reading);
-        self.reads_ahead = self.transport.is_reading();
-        let read = ready!(read);
-        if self.reading.is_empty() {
-            // The end, or taken back: its room is for `next_request` to free.
-        } else if self.ahead.is_empty() {
-            std::mem::swap(&mut self.ahead, &mut self.reading);
+        if self.ahead.is_empty() {
             // What is left may be a part of a large buffer; it is not worth an uneven read.
-            self.reading = Vec::new();
-        } else {
-            self.ahead.append(&mut self.reading);
+            if self.ahead.capacity() != buffers::BUFFER_BYTES {
+                self.ahead = Vec::new();
+            }
+        } else if self.ahead.len() == self.ahead.capacity() {
+            self.ahead.reserve(READ_AHEAD_BYTES);
         }
-        Poll::Ready(read)
+        self.transport.poll_read(cx, &mut self.ahead)
     }
 
     /// Parses a head from `ahead` if one is complete, and takes it with as much of the body as is there.
@@ -290,7 +259,7 @@ impl Client {
     fn take(&mut self, head: RequestHead, body_start: usize) -> Inbound {
         let mut bytes = std::mem::take(&mut self.ahead);
         self.body = match head.content_length {
-            _ if head.unsized_body => Body::Chunked { decoder: ChunkedDecoder::default(), raw: 0 },
+            _ if head.unsized_body => Body::Chunked { decoder: ChunkedDecoder::default() },
             None | Some(0) => Body::Complete,
             Some(length) => {
                 let here = (bytes.len() - body_start) as u64;
@@ -345,7 +314,6 @@ impl Client {
 
 enum Turn {
     Read(io::Result<usize>),
-    Readable,
     Due,
     Drain,
 }
@@ -456,26 +424,17 @@ impl Downstream for Client {
         if let Body::Complete = self.body {
             return Poll::Ready(Ok(true));
         }
-        // What was read ahead comes first, and a read that was begun for it has to come back.
-        if self.reads_ahead && !matches!(ready!(self.poll_ahead(cx)), Ok(1..)) {
-            return Poll::Ready(Err(BodyError::Gone));
-        }
-        let is_reading = self.transport.is_reading();
-        if let (Body::Chunked { raw, .. }, false) = (&mut self.body, is_reading) {
-            *raw = bytes.len();
-        }
+        let before = bytes.len();
+        // What was read ahead comes first.
         let count = if self.ahead.is_empty() {
-            if !is_reading {
-                bytes.reserve(self.body.read_bytes());
-            }
+            bytes.reserve(self.body.read_bytes());
             match ready!(self.transport.poll_read(cx, bytes)) {
                 Ok(count @ 1..) => count,
                 _ => return Poll::Ready(Err(BodyError::Gone)),
             }
         } else {
-            let count = self.ahead.len();
             bytes.append(&mut self.ahead);
-            count
+            bytes.len() - before
         };
         match &mut self.body {
             Body::Complete => {}
@@ -489,7 +448,7 @@ impl Downstream for Client {
                     self.body = Body::Complete;
                 }
             }
-            Body::Chunked { decoder, raw } => match decode_in_place(decoder, *raw, bytes) {
+            Body::Chunked { decoder } => match decode_in_place(decoder, before, bytes) {
                 Err(_) => return Poll::Ready(Err(BodyError::Malformed)),
                 Ok(None) => {}
                 Ok(Some(surplus)) => {
@@ -514,7 +473,7 @@ impl Downstream for Client {
             return Poll::Ready(());
         }
         loop {
-            if !self.transport.is_reading() && self.ahead.len() >= PIPELINED_BYTES_MAX {
+            if self.ahead.len() >= PIPELINED_BYTES_MAX {
                 return Poll::Pending;
             }
             match ready!(self.poll_ahead(cx)) {
@@ -600,13 +559,6 @@ impl Downstream for Client {
 
     fn remembered(&mut self) -> Option<&mut Remembered> {
         Some(&mut self.remembered)
-    }
-
-    fn recycle(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() == READ_AHEAD_BYTES {
-            buffer.clear();
-            self.spare = buffer;
-        }
     }
 
     fn abort(&mut self) {

@@ -36,8 +36,7 @@ pub async fn serve_tls(shard: Rc<Shard>, stream: rt::Stream) {
 
 /// One request's client.
 pub trait Downstream {
-    /// Reads more of the request body, appending to `bytes`. Ready with `true` when the body is complete. While Pending,
-    /// `bytes` may be with the kernel and empty: pass the same one again.
+    /// Reads more of the request body, appending to `bytes`. Ready with `true` when the body is complete.
     ///
     /// # Errors
     /// See `BodyError`.
@@ -73,9 +72,6 @@ pub trait Downstream {
     fn remembered(&mut self) -> Option<&mut Remembered> {
         None
     }
-
-    /// Takes the buffer of a request that is over, which may serve another.
-    fn recycle(&mut self, _buffer: Vec<u8>) {}
 
     /// Breaks the answer off so that the client notices: a reset of the stream, or of the connection.
     fn abort(&mut self);

@@ -50,15 +50,13 @@ async fn establish(
     let cells = &context.state.cells;
     let deadline = context.deadlines.slot();
     let end_ms = context.deadlines.now_ms().saturating_add(within_ms);
-    let mut stream = connect_any(endpoint, context, &deadline, end_ms).await?;
+    let stream = connect_any(endpoint, context, &deadline, end_ms).await?;
     cells.add(Cell::UpstreamConnects, 1);
     if !endpoint.key.tls {
         let protocol = match endpoint.key.http {
             HttpVersions::Http2 => Protocol::Http2,
             HttpVersions::Auto | HttpVersions::Http1 => Protocol::Http1,
         };
-        // Reads of an HTTP/1.1 connection are in flight for as long as it lives.
-        stream.read.forgo_cancel();
         return Ok((Transport::plain(stream), protocol));
     }
     // An endpoint with TLS and without its configuration would be a bug of the snapshot's builder; plaintext is not the answer.

@@ -13,7 +13,7 @@ use super::{
     pool::Http1Lease,
 };
 use crate::{
-    data_plane::chunked::ChunkedDecoder,
+    data_plane::{buffers, chunked::ChunkedDecoder},
     error::Upstream,
     limits::{INTERIM_ANSWERS_MAX, READ_BYTES, UPSTREAM_HEAD_BYTES_MAX},
 };
@@ -195,19 +195,17 @@ impl Call {
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let connection = &mut *self.lease;
-        // While a read is in flight the kernel has the buffer, and what is here needs no room.
-        if !connection.transport.is_reading() {
-            let buffer = &mut connection.buffer;
-            let room = buffer.capacity() - buffer.len();
-            if room < READ_BYTES / 4 || (self.filled_up && room < READ_BYTES) {
-                buffer.reserve(READ_BYTES);
-            } else if self.trickles && buffer.is_empty() && room > READ_BYTES / 4 {
-                *buffer = Vec::with_capacity(READ_BYTES / 4);
-            }
+        let buffer = &mut connection.buffer;
+        let room = buffer.capacity() - buffer.len();
+        // At first there is none: a call that waits holds no memory for its answer.
+        if buffer.capacity() > 0 && (room < READ_BYTES / 4 || (self.filled_up && room < READ_BYTES)) {
+            buffer.reserve(READ_BYTES);
+        } else if self.trickles && buffer.is_empty() && room > READ_BYTES / 4 {
+            *buffer = Vec::new();
         }
         let read = ready!(connection.transport.poll_read(cx, &mut connection.buffer));
-        // An ordinary answer fits into the small buffer that an idle connection has lent; where one does not, read more at a time.
-        // A stream that has become slow waits in a small one again.
+        // An ordinary answer fits into the small buffer that it begins with; where one does not, read more at a time. A stream
+        // that has become slow waits with a small one again.
         self.filled_up = connection.buffer.len() == connection.buffer.capacity();
         self.trickles = connection.buffer.len() < READ_BYTES / 16;
         Poll::Ready(read)
@@ -279,8 +277,12 @@ impl Call {
                     }
                 }
                 _ => {
-                    // Everything read so far was passed on: the buffer starts anew. While a read is in flight it is with the kernel.
-                    self.lease.buffer.clear();
+                    // Everything read so far was passed on: the buffer starts anew.
+                    if self.lease.buffer.capacity() == buffers::BUFFER_BYTES {
+                        buffers::give(std::mem::take(&mut self.lease.buffer));
+                    } else {
+                        self.lease.buffer.clear();
+                    }
                     self.at = 0;
                     match ready!(self.poll_fill(cx)) {
                         Ok(0) if matches!(self.framing, Framing::UntilClose) => {

@@ -2,7 +2,7 @@
 //!
 //! HTTP/2: as many are kept open as `warm_min` says, or as carry the present calls at 80 % of the streams that the peer allows. One that
 //! has reached its age goes once there is one more than needed, so its replacement is warm before. HTTP/1.1: a stack of idle
-//! sockets, each with its next read already in flight, so that an exchange costs one read and one write; needed are
+//! sockets, each with its wait for the next read already in flight; needed are
 //! `warm_min`, or a fifth more than are lent. What is not needed sinks to the bottom of the stack and is closed.
 //!
 //! Connections are made by tasks of their own, also when an exchange waits: one that leaves meanwhile does not throw the connection
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     config::snapshot::{Endpoint, HttpVersions},
-    data_plane::transport::Transport,
+    data_plane::{buffers, transport::Transport},
     error::Upstream,
     limits::UPSTREAM_CONNECT_MS,
     rt,
@@ -43,13 +43,6 @@ use std::{
 /// A connection that ends sooner than this counts as a failed one, in milliseconds: a peer that accepts and closes must
 /// not be dialled in a loop.
 const LASTING_MS: u64 = 1_000;
-
-/// A read buffer that an answer has grown beyond this is not kept for the next one.
-const KEPT_BUFFER_BYTES_MAX: usize = 64 * 1024;
-
-/// Room that an idle HTTP/1.1 connection lends to its read, in bytes: an ordinary answer arrives in it, and a crowd of idle
-/// connections holds little.
-const IDLE_READ_BYTES: usize = 4 * 1024;
 
 /// The pool.
 pub struct Pool {
@@ -106,7 +99,7 @@ pub enum Lease {
 /// An HTTP/1.1 connection, as an exchange uses it.
 pub struct Http1Connection {
     pub transport: Transport,
-    /// Bytes read ahead. While a read is in flight the kernel has it.
+    /// Bytes read ahead; without memory while there are none.
     pub buffer: Vec<u8>,
     /// It has served a request before: a failure before the first byte may be the peer's idle timer.
     pub reused: bool,
@@ -472,7 +465,7 @@ impl Pool {
         }
     }
 
-    /// Puts an HTTP/1.1 connection on the stack, its next read in flight.
+    /// Puts an HTTP/1.1 connection on the stack, its wait for the next read in flight.
     fn shelve(&self, connection: Box<Http1Connection>, life: Life) {
         let now_ms = self.now_ms();
         let clean = connection.buffer.is_empty() && connection.transport.staged_bytes() == 0;
@@ -646,12 +639,9 @@ impl Drop for Attempt {
 }
 
 impl Http1Connection {
-    /// True if nothing has come on an idle connection. Leaves a read in flight; the next reader takes it over.
+    /// True if nothing has come on an idle connection. The wait for it goes on with the next reader.
     fn is_quiet(&mut self) -> bool {
-        if !self.transport.is_reading() && self.buffer.capacity() != IDLE_READ_BYTES {
-            self.buffer = Vec::with_capacity(IDLE_READ_BYTES);
-        }
-        self.transport.poll_read(&mut Context::from_waker(Waker::noop()), &mut self.buffer).is_pending()
+        self.transport.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 }
 
@@ -665,9 +655,7 @@ impl Http1Lease {
     pub fn give_back(self) {
         let Http1Lease { mut connection, slot, .. } = self;
         connection.reused = true;
-        if connection.buffer.capacity() > KEPT_BUFFER_BYTES_MAX {
-            connection.buffer = Vec::new();
-        }
+        buffers::give(std::mem::take(&mut connection.buffer));
         slot.pool.shelve(connection, slot.life);
     }
 }
