@@ -289,7 +289,7 @@ async fn attempt<D: Downstream>(
     outgoing: &Outgoing<'_>,
     held: &mut AttemptHeld,
 ) -> Result<Progress, AttemptEnd> {
-    let (call, head) = send(exchange, client, group, deployment, outgoing).await?;
+    let (mut call, head) = send(exchange, client, group, deployment, outgoing).await?;
     exchange.settlement.answered_us = Some(exchange.shard.now_us());
     match head.status {
         200..300 => {}
@@ -311,13 +311,20 @@ async fn attempt<D: Downstream>(
         return Err(Upstream::BadResponse.into());
     }
     if outgoing.stream && head.is_event_stream() {
-        return first_content(exchange, client, group, outgoing, call, head).await;
+        return Box::pin(first_content(exchange, client, group, outgoing, call, head)).await;
     }
     if outgoing.entry.answers_json() {
         if !head.is_json() && !head.content_type.is_empty() {
             return Err(Upstream::BadResponse.into());
         }
-        return whole(exchange, client, group, deployment, outgoing, call, head).await;
+        if head.content_length.is_none_or(|length| length <= ANSWER_HELD_BYTES_MAX as u64) {
+            let fill = deployment.quirks.fill_nullable && outgoing.entry.endpoint == ApiEndpoint::ChatCompletions;
+            let more = next_data(exchange, client, &group.deadlines, &mut call).await?;
+            if more && call.data_is_last() {
+                return Ok(judged_in_place(exchange, call, head, fill)?);
+            }
+            return Box::pin(collected(exchange, client, group, call, head, more, fill)).await;
+        }
     }
     Ok(Progress::Bytes(Box::new(Opened { head, call, held: Vec::new() })))
 }
@@ -376,37 +383,24 @@ async fn send<D: Downstream>(
     }
 }
 
-/// Collects a JSON answer whole, validating it as it comes.
-async fn whole<D: Downstream>(
+/// A JSON answer of which all came in one read: it is judged and passed on from there.
+fn judged_in_place(
     exchange: &mut Exchange<'_>,
-    client: &mut D,
-    group: &ModelGroup,
-    deployment: &Deployment,
-    outgoing: &Outgoing<'_>,
-    mut call: Call,
+    call: Call,
     head: AnswerHead,
-) -> Result<Progress, AttemptEnd> {
-    if head.content_length.is_some_and(|length| length > ANSWER_HELD_BYTES_MAX as u64) {
-        return Ok(Progress::Bytes(Box::new(Opened { head, call, held: Vec::new() })));
-    }
-    let fill = deployment.quirks.fill_nullable && outgoing.entry.endpoint == ApiEndpoint::ChatCompletions;
-    let more = next_data(exchange, client, &group.deadlines, &mut call).await?;
-    if more && call.data_is_last() {
-        // The usual case: all of it came in one read, and is judged and passed on from there.
-        let text = call.data();
-        let mut patch = exchange.shard.patch.borrow_mut();
-        let filled = judge(&mut Scanner::new(&answer::MEMBERS), text, fill, &mut patch, &mut exchange.settlement)?;
-        drop(patch);
-        let body = match filled {
-            None => WholeBody::InPlace(call),
-            Some(filled) => {
-                call.consume_and_finish();
-                WholeBody::Collected(filled)
-            }
-        };
-        return Ok(Progress::Whole(Whole { head, body }));
-    }
-    Box::pin(collected(exchange, client, group, call, head, more, fill)).await
+    fill: bool,
+) -> Result<Progress, Upstream> {
+    let mut patch = exchange.shard.patch.borrow_mut();
+    let filled = judge(&mut Scanner::new(&answer::MEMBERS), call.data(), fill, &mut patch, &mut exchange.settlement)?;
+    drop(patch);
+    let body = match filled {
+        None => WholeBody::InPlace(call),
+        Some(filled) => {
+            call.consume_and_finish();
+            WholeBody::Collected(filled)
+        }
+    };
+    Ok(Progress::Whole(Whole { head, body }))
 }
 
 /// A JSON answer that comes in several runs of data, or in none.

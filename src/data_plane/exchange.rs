@@ -81,7 +81,7 @@ pub struct Exchange<'s> {
 }
 
 /// Runs one exchange.
-pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: Inbound) -> After {
+pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, mut inbound: Inbound) -> After {
     let current = shard.current();
     let mut exchange = Exchange {
         settlement: Settlement::open(shard, &current),
@@ -95,7 +95,7 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: Inbo
         shard,
         current,
     };
-    match exchange.answer(client, inbound).await {
+    match exchange.answer(client, &mut inbound).await {
         Ok(()) => {}
         Err(Ended::Gone) => {
             exchange.settlement.record.client_gone = true;
@@ -133,34 +133,40 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: Inbo
 }
 
 impl Exchange<'_> {
-    async fn answer<D: Downstream>(&mut self, client: &mut D, inbound: Inbound) -> Result<(), Ended> {
-        if self.cross_origin(client, &inbound) {
+    async fn answer<D: Downstream>(&mut self, client: &mut D, inbound: &mut Inbound) -> Result<(), Ended> {
+        if self.cross_origin(client, inbound) {
             return Ok(());
         }
+        let Some(entry) = self.entry(client, inbound)? else { return Ok(()) };
+        if entry.body == BodyKind::JsonOrMultipart && multipart::is_multipart(inbound) {
+            return Box::pin(multipart::pass(self, client, entry, inbound)).await;
+        }
+        self.json(client, entry, inbound).await
+    }
+
+    /// Where the request goes. `None`: it could be answered at once, and was.
+    fn entry<D: Downstream>(
+        &mut self,
+        client: &mut D,
+        inbound: &Inbound,
+    ) -> Result<Option<&'static EndpointEntry>, Failure> {
         let route = endpoints::route(inbound.head.method.as_str(), inbound.path());
-        admit::authenticate(&self.current, &inbound, client.remembered(), &mut self.settlement)?;
-        match route? {
+        admit::authenticate(&self.current, inbound, client.remembered(), &mut self.settlement)?;
+        let body = match route? {
             Route::Model(id) => {
                 self.settlement.record.endpoint = ApiEndpoint::Model;
-                let body = reply::model(&self.current, id)?;
-                reply::stage_whole(client, &mut self.settlement, 200, b"application/json", &self.lines, &body);
-                Ok(())
+                reply::model(&self.current, id)?
             }
             Route::Api(entry) => {
                 self.settlement.record.endpoint = entry.endpoint;
-                match entry.body {
-                    BodyKind::None => {
-                        let body = reply::models(&self.current);
-                        reply::stage_whole(client, &mut self.settlement, 200, b"application/json", &self.lines, &body);
-                        Ok(())
-                    }
-                    BodyKind::JsonOrMultipart if multipart::is_multipart(&inbound) => {
-                        Box::pin(multipart::pass(self, client, entry, inbound)).await
-                    }
-                    BodyKind::Json | BodyKind::JsonOrMultipart => self.json(client, entry, inbound).await,
+                if entry.body != BodyKind::None {
+                    return Ok(Some(entry));
                 }
+                reply::models(&self.current)
             }
-        }
+        };
+        reply::stage_whole(client, &mut self.settlement, 200, b"application/json", &self.lines, &body);
+        Ok(None)
     }
 
     /// Answers a CORS preflight, or notes the headers that a page's answer needs. True when that was all.
@@ -194,14 +200,14 @@ impl Exchange<'_> {
         &mut self,
         client: &mut D,
         entry: &'static EndpointEntry,
-        mut inbound: Inbound,
+        inbound: &mut Inbound,
     ) -> Result<(), Ended> {
         let mut room = BodyRoom::none(self.shard);
-        admit::open_json(&inbound, &self.current, &mut room)?;
+        admit::open_json(inbound, &self.current, &mut room)?;
         let came_whole = inbound.body_complete;
         let mut scanner = None;
         if !came_whole {
-            let reading = admit::read_json(client, &mut inbound, &self.current, &self.deadline, &mut room);
+            let reading = admit::read_json(client, inbound, &self.current, &self.deadline, &mut room);
             scanner = Some(Box::pin(reading).await?);
             self.settlement.received_us = self.shard.now_us();
         }
@@ -279,7 +285,7 @@ impl Exchange<'_> {
             }
             match attempt::run(self, client, group, index, outgoing).await {
                 Ok(Answered::Whole(whole)) => return relay::whole(self, client, whole),
-                Ok(Answered::Events(events)) => return relay::events(self, client, group, events).await,
+                Ok(Answered::Events(events)) => return Box::pin(relay::events(self, client, group, events)).await,
                 Ok(Answered::Bytes(bytes)) => return Box::pin(relay::bytes(self, client, group, bytes)).await,
                 Err(AttemptEnd::Ended(ended)) => return Err(ended),
                 Err(AttemptEnd::Upstream(failure)) => {

@@ -36,7 +36,7 @@ pub async fn pass<D: Downstream>(
     exchange: &mut Exchange<'_>,
     client: &mut D,
     entry: &'static EndpointEntry,
-    mut inbound: Inbound,
+    inbound: &mut Inbound,
 ) -> Result<(), Ended> {
     let current = exchange.current.clone();
     let server = &current.snapshot.server;
@@ -63,7 +63,7 @@ pub async fn pass<D: Downstream>(
         if pace.is_due(inbound.body().len()) {
             exchange.deadline.set_in_ms(server.body_timeout_ms);
         }
-        inbound.body_complete = match admit::wait_for_body(client, &mut inbound, &exchange.deadline).await? {
+        inbound.body_complete = match admit::wait_for_body(client, inbound, &exchange.deadline).await? {
             Ok(complete) => complete,
             Err(error) => return Err(broken(error)),
         };
