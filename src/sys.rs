@@ -12,6 +12,7 @@ use monoio::{
     net::{TcpStream, UnixStream},
 };
 use std::{
+    alloc::{GlobalAlloc, Layout},
     future::{Future, poll_fn},
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
@@ -366,6 +367,83 @@ pub fn take_passed_sockets() -> io::Result<Vec<(OwnedFd, String)>> {
     // them just succeeded) and are ours; nothing else of this program touches numbers it did not open, and `TAKEN`
     // keeps this function from making a second owner.
     Ok(passed.map(|(fd, name)| (unsafe { OwnedFd::from_raw_fd(fd) }, name)).collect())
+}
+
+/// mimalloc, asked for an alignment only where it is more than every block has.
+///
+/// The crate `mimalloc` always asks. Where a size class is not a power of two and has no block at hand, that makes mimalloc allocate more
+/// than is needed and look for the place in it: five times the instructions of a plain allocation, and for the same objects
+/// again and again.
+#[derive(Debug)]
+pub struct Mimalloc;
+
+/// What mimalloc aligns blocks to that are at least as large (`MI_MAX_ALIGN_SIZE` in its types.h).
+const NATURAL_ALIGN: usize = 16;
+
+impl Mimalloc {
+    #[inline]
+    const fn is_natural(size: usize, align: usize) -> bool {
+        align <= NATURAL_ALIGN && align <= size
+    }
+}
+
+// SAFETY: mimalloc's functions uphold the contract of `GlobalAlloc`: they return null or a block of that size, aligned as asked for or,
+// for those without an alignment, to `NATURAL_ALIGN` where the size is at least that, and to the largest power of two in the size below
+// it; a block of any of them may be given to any other. None of them unwinds.
+unsafe impl GlobalAlloc for Mimalloc {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
+        // SAFETY: as above.
+        unsafe {
+            if Self::is_natural(size, align) {
+                libmimalloc_sys::mi_malloc(size).cast()
+            } else {
+                libmimalloc_sys::mi_malloc_aligned(size, align).cast()
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
+        // SAFETY: as above.
+        unsafe {
+            if Self::is_natural(size, align) {
+                libmimalloc_sys::mi_zalloc(size).cast()
+            } else {
+                libmimalloc_sys::mi_zalloc_aligned(size, align).cast()
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, _layout: Layout) {
+        // SAFETY: the caller gives back a block of this allocator.
+        unsafe { libmimalloc_sys::mi_free(block.cast()) };
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the block is one of this allocator; for the rest as above.
+        unsafe {
+            if Self::is_natural(size, layout.align()) {
+                libmimalloc_sys::mi_realloc(block.cast(), size).cast()
+            } else {
+                libmimalloc_sys::mi_realloc_aligned(block.cast(), size, layout.align()).cast()
+            }
+        }
+    }
+}
+
+/// The clock that never goes back, in microseconds since some moment of the machine's. `Instant` reads the same one and takes twice as
+/// long over it.
+#[inline]
+pub fn monotonic_us() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a valid, writable timespec, and this clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
 }
 
 /// Gives free memory of the calling thread's heap back to the kernel. The allocator does so by itself only while it is being used,

@@ -71,8 +71,9 @@ pub struct Shard {
     pub node: Arc<Node>,
     pub state: Arc<ShardState>,
     pub deadlines: Deadlines,
-    epoch: Instant,
-    /// Unix time of `epoch`, in microseconds.
+    /// Zero of the shards' clock by the machine's, in microseconds.
+    epoch_us: u64,
+    /// Unix time of the same moment, in microseconds.
     epoch_unix_us: u64,
     current: RefCell<Rc<Current>>,
     upstream: Rc<UpstreamContext>,
@@ -173,7 +174,7 @@ impl Shard {
             node,
             state,
             deadlines,
-            epoch,
+            epoch_us: sys::monotonic_us().saturating_sub(epoch.elapsed().as_micros() as u64),
             epoch_unix_us,
             current: RefCell::new(current),
             upstream,
@@ -310,7 +311,7 @@ impl Shard {
     /// Microseconds of the shard's clock, exact. Deadlines learn of it.
     #[inline]
     pub fn now_us(&self) -> u64 {
-        let now_us = self.epoch.elapsed().as_micros() as u64;
+        let now_us = sys::monotonic_us().saturating_sub(self.epoch_us);
         self.deadlines.advance(now_us / 1_000);
         now_us
     }

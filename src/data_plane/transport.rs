@@ -108,6 +108,8 @@ impl Transport {
     #[inline]
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
+            // Asked more often than there is anything to do.
+            Transport::Plain(plain) if plain.writer.staged_bytes() == 0 => Poll::Ready(Ok(())),
             Transport::Plain(plain) => plain.writer.poll_flush(cx),
             Transport::Tls(tls) => tls.poll_flush(cx),
         }

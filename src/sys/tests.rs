@@ -13,3 +13,23 @@ fn nothing_is_taken_when_nothing_was_passed() {
     assert!(take_passed_sockets().expect("no sockets").is_empty());
     assert!(take_passed_sockets().expect("no sockets").is_empty());
 }
+
+#[test]
+fn blocks_are_aligned_whatever_their_size() {
+    for align in [1, 2, 4, 8, 16, 32, 64, 4096] {
+        // Several of each size, so that fresh blocks and used ones are among them.
+        for size in (1..600).chain([1_000, 1_025, 4_096, 5_000, 70_000, 3_000_000]) {
+            let layout = Layout::from_size_align(size, align).expect("a layout");
+            // SAFETY: the layout is not empty; every block goes back with the layout that it then has.
+            unsafe {
+                let blocks = [Mimalloc.alloc(layout), Mimalloc.alloc_zeroed(layout), Mimalloc.alloc(layout)];
+                let grown = blocks.map(|block| Mimalloc.realloc(block, layout, size + 40));
+                let larger = Layout::from_size_align(size + 40, align).expect("a layout");
+                for block in grown {
+                    assert!(!block.is_null() && (block as usize).is_multiple_of(align), "{size} at {align}");
+                    Mimalloc.dealloc(block, larger);
+                }
+            }
+        }
+    }
+}
