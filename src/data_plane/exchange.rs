@@ -81,7 +81,7 @@ pub struct Exchange<'s> {
 }
 
 /// Runs one exchange.
-pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, mut inbound: Inbound) -> After {
+pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut Inbound) -> After {
     let current = shard.current();
     let mut exchange = Exchange {
         settlement: Settlement::open(shard, &current),
@@ -95,7 +95,7 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, mut inbound: 
         shard,
         current,
     };
-    match exchange.answer(client, &mut inbound).await {
+    match exchange.answer(client, inbound).await {
         Ok(()) => {}
         Err(Ended::Gone) => {
             exchange.settlement.record.client_gone = true;

@@ -113,7 +113,7 @@ pub async fn serve(shard: Rc<Shard>, transport: Transport) {
         speaks_http2: false,
     };
     loop {
-        let inbound = match client.next_request().await {
+        let mut inbound = match client.next_request().await {
             Ok(Some(inbound)) => inbound,
             Ok(None) if client.speaks_http2 => {
                 return Box::pin(http2::serve(shard, client.transport, client.ahead)).await;
@@ -127,7 +127,7 @@ pub async fn serve(shard: Rc<Shard>, transport: Transport) {
             }
         };
         // Boxed, so that an idle connection does not carry the room that an exchange needs.
-        let after = Box::pin(exchange::run(&shard, &mut client, inbound)).await;
+        let after = Box::pin(exchange::run(&shard, &mut client, &mut inbound)).await;
         if after == After::Close || client.aborted || client.gone {
             if client.aborted {
                 client.transport.reset_on_close();

@@ -318,11 +318,11 @@ async fn answer(
         allowance,
     };
     match inbound {
-        Ok(inbound) => {
+        Ok(mut inbound) => {
             client.expects_continue = inbound.head.expects_continue;
             client.room_hint = inbound.head.content_length.unwrap_or(0).min(BODY_TURN_BYTES as u64) as usize;
             // What becomes of the stream shows when its client is dropped; the connection goes on in any case.
-            let (After::KeepAlive | After::Close) = exchange::run(&shard, &mut client, inbound).await;
+            let (After::KeepAlive | After::Close) = exchange::run(&shard, &mut client, &mut inbound).await;
         }
         Err(failure) => {
             shard.state.cells.add(Counter::ProtocolErrors, 1);
