@@ -2,7 +2,7 @@
 //!
 //! A lint (`clippy.toml`) and `tests/tidy.rs` keep it that way, so that a newer monoio or another driver is a change here.
 //! Each thing offered is shaped around a hazard that was measured in monoio 0.2.4:
-//! - a read future that is dropped loses data: `ReadHalf` owns its operation, a caller that stops polling loses nothing;
+//! - a read future that is dropped loses data: `ReadHalf` waits for readiness only and then receives by itself;
 //! - a dropped accept leaks descriptors: `listen` accepts in a task of its own that nothing races;
 //! - a panic in a task ends the thread: `spawn` catches it and tells the caller's `on_panic`;
 //! - a task that wakes itself in its own poll starves timers: nothing here yields by waking itself;
