@@ -2,10 +2,11 @@
 //!
 //! `perf stat -e instructions:u cargo bench --bench instructions -- answer 100000`, less the same with 0, divided by 100,000. The
 //! steps are `request` (scan, view, patch the model, copy), `answer` (scan, judge, look for missing members), `chunk` (judge
-//! one event of a stream) and `stream` (pass on a hundred events, each of which says something else); and what each of them does beside
-//! the scan: `view`, `judge` and `facts`, with patch and buffers kept as a shard keeps them. Without arguments each runs once, so
-//! that none rots.
+//! one event of a stream), `stream` (pass on a hundred events, each of which says something else), `request-head` and `answer-head`
+//! (HTTP/1.1, from bytes to what an exchange needs of them); and what some of them do beside the scan: `view`, `judge` and
+//! `facts`, with patch and buffers kept as a shard keeps them. Without arguments each runs once, so that none rots.
 
+use ringway::data_plane::{downstream, upstream};
 use ringway::dialects::openai_chat::answer::{self, Answer};
 use ringway::dialects::openai_chat::pass_through::{PassThrough, Verdict};
 use ringway::dialects::openai_chat::request::{MEMBERS, RequestKind, RequestView};
@@ -28,6 +29,16 @@ const ANSWER: &str = concat!(
 const CHUNK: &str = concat!(
     r#"{"id":"chatcmpl-AbCdEfGhIjKlMnOpQrStUvWxYz012","object":"chat.completion.chunk","created":1763683200,"#,
     r#""model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" ring"},"logprobs":null,"finish_reason":null}]}"#,
+);
+
+const REQUEST_HEAD: &str = concat!(
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:4000\r\ncontent-type: application/json\r\naccept: application/json\r\n",
+    "user-agent: OpenAI/Python 1.99.0\r\nAuthorization: Bearer rw-bench-0123456789abcdef0123456789abcdef0123456\r\n",
+    "content-length: 1120\r\n\r\n",
+);
+const ANSWER_HEAD: &str = concat!(
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_0123456789abcdef\r\nopenai-processing-ms: 1\r\n",
+    "x-ratelimit-remaining-requests: 9999\r\ncontent-length: 515\r\n\r\n",
 );
 
 fn request(body: &[u8]) {
@@ -118,18 +129,30 @@ fn events(count: usize) -> String {
     (0..count).map(event).collect()
 }
 
+fn request_head(bytes: &[u8]) {
+    black_box(&downstream::http1::parse::parse_head(bytes).expect("well-formed").expect("whole"));
+}
+
+fn answer_head(bytes: &[u8]) {
+    black_box(&upstream::http1::parse::parse_head(bytes).expect("well-formed").expect("whole"));
+}
+
 fn main() {
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
     let chosen = words.next();
     let times = words.next().and_then(|times| times.parse().ok()).unwrap_or(1);
     let chat = prompts::chat(1_100);
     let events = events(100);
+    // A body stands after a head.
+    let (asked, answered) = ([REQUEST_HEAD.as_bytes(), &chat].concat(), [ANSWER_HEAD, ANSWER].concat());
     let (text, payload) = (ANSWER.as_bytes(), CHUNK.as_bytes());
-    let steps: [Step; 7] = [
+    let steps: [Step; 9] = [
         ("request", Box::new(|| request(black_box(&chat)))),
         ("answer", Box::new(|| answer(black_box(text)))),
         ("chunk", Box::new(|| chunk(black_box(payload)))),
         ("stream", Box::new(|| stream(black_box(events.as_bytes())))),
+        ("request-head", Box::new(|| request_head(black_box(&asked)))),
+        ("answer-head", Box::new(|| answer_head(black_box(answered.as_bytes())))),
         ("view", Box::new(view(&chat))),
         ("judge", Box::new(judge(text))),
         ("facts", Box::new(facts(payload))),

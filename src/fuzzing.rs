@@ -5,20 +5,32 @@
 //! `fuzz/corpus`. The functions panic when something that must hold does not: that is how a fuzzer is told.
 
 use crate::data_plane::chunked::ChunkedDecoder;
+use crate::data_plane::field_lines::{FieldLines, Stop, begins_with, is_named};
+use crate::data_plane::{downstream, upstream};
 use crate::dialects::multipart::{ModelFinder, MultipartError};
 use crate::dialects::openai_chat::answer::Answer;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
 use crate::dialects::openai_chat::stream;
+use crate::error::Failure;
 use crate::json::patch::Patch;
 use crate::json::scan::{self as json_scan, Members, Scan, ScanError, ScanErrorKind, Scanner};
+use crate::limits;
 use crate::sse::split::Splitter;
+use std::fmt::Debug;
 
 /// A fuzz target: takes any input, panics if an invariant is broken.
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub static TARGETS: &[(&str, Target)] =
-    &[("chunked", chunked), ("config", config), ("multipart", multipart), ("scan", scan), ("sse", sse)];
+pub static TARGETS: &[(&str, Target)] = &[
+    ("answer_head", answer_head),
+    ("chunked", chunked),
+    ("config", config),
+    ("multipart", multipart),
+    ("request_head", request_head),
+    ("scan", scan),
+    ("sse", sse),
+];
 
 /// Sizes that inputs are cut into.
 const PIECES: [usize; 4] = [1, 2, 7, 64];
@@ -62,6 +74,144 @@ fn unchunked(input: &[u8], piece: usize) -> Option<(Vec<u8>, usize)> {
         }
     }
     None
+}
+
+/// A client's request head, with whatever follows it.
+pub fn request_head(input: &[u8]) {
+    use downstream::http1::parse::parse_head;
+    let whole = parse_head(input);
+    does_not_depend_on_cuts(input, &whole, |head| head.bytes, parse_head);
+
+    let mut fields = [httparse::EMPTY_HEADER; limits::HEADERS_MAX];
+    let mut theirs = httparse::Request::new(&mut fields);
+    let taken = theirs.parse(input);
+    match whole {
+        Ok(Some(ours)) => {
+            assert_eq!(taken, Ok(httparse::Status::Complete(ours.bytes)), "accepted, but not by httparse");
+            assert_eq!(theirs.version, Some(u8::from(ours.is_http11)));
+            assert_eq!(theirs.method == Some("HEAD"), ours.is_head);
+            assert_eq!(theirs.path.map(str::as_bytes), Some(ours.head.target.of(input)));
+            same_lines(input, theirs.headers);
+            let one = |name| last(theirs.headers, name);
+            let head = &ours.head;
+            assert_eq!(head.host.map(|span| span.of(input)), one("host"));
+            assert_eq!(head.authorization.map(|span| span.of(input)), one("authorization"));
+            assert_eq!(head.content_type.map(|span| span.of(input)), one("content-type"));
+            assert_eq!(head.origin.map(|span| span.of(input)), one("origin"));
+            assert_eq!(head.content_length.map(|length| length.to_string()), one("content-length").map(decimal));
+            assert_eq!(head.unsized_body, one("transfer-encoding").is_some());
+            assert!(head.content_length.is_none() || !head.unsized_body, "one way to find the body's end");
+            for name in ["host", "content-length", "transfer-encoding", "authorization", "content-type", "origin"] {
+                let times = theirs.headers.iter().filter(|field| field.name.eq_ignore_ascii_case(name)).count();
+                assert!(times <= 1, "{name} came {times} times");
+            }
+        }
+        // We wait for the end of a line where httparse looks at each byte.
+        Ok(None) => assert!(!matches!(taken, Ok(httparse::Status::Complete(_))), "httparse has all of it"),
+        Err(Failure::Http { message: "The request is not well-formed HTTP.", .. }) => {
+            assert!(taken.is_err() || has_bare_line_feed(input), "refused as malformed, but not by httparse");
+        }
+        Err(_) => {}
+    }
+}
+
+/// An upstream's answer head, with whatever follows it.
+pub fn answer_head(input: &[u8]) {
+    use upstream::http1::parse::{Body, parse_head};
+    let whole = parse_head(input);
+    does_not_depend_on_cuts(input, &whole, |head| head.bytes, parse_head);
+
+    let mut fields = [httparse::EMPTY_HEADER; limits::UPSTREAM_HEADERS_MAX];
+    let mut theirs = httparse::Response::new(&mut fields);
+    let taken = theirs.parse(input);
+    match whole {
+        Ok(Some(ours)) => {
+            assert_eq!(taken, Ok(httparse::Status::Complete(ours.bytes)), "accepted, but not by httparse");
+            assert_eq!(theirs.code, Some(ours.head.status));
+            same_lines(input, theirs.headers);
+            if (100..200).contains(&ours.head.status) {
+                assert_eq!(ours.body, Body::Never);
+                return;
+            }
+            let one = |name| last(theirs.headers, name);
+            assert_eq!(ours.head.content_length.map(|length| length.to_string()), one("content-length").map(decimal));
+            assert_eq!(ours.body == Body::Chunked, one("transfer-encoding").is_some() && ours.body != Body::Never);
+            assert_eq!(&ours.head.content_type[..], one("content-type").unwrap_or_default());
+            // What goes to the client is a head of its own, in which no value became a line.
+            let forward = [b"HTTP/1.1 200\r\n", &ours.head.forward[..], b"\r\n"].concat();
+            let again = parse_head(&forward).expect("well-formed").expect("whole");
+            assert_eq!(again.bytes, forward.len());
+            assert!(lines_of(&forward).len() <= theirs.headers.len());
+        }
+        Ok(None) => assert!(!matches!(taken, Ok(httparse::Status::Complete(_))), "httparse has all of it"),
+        Err(_) => {}
+    }
+}
+
+/// What stands after a head is not looked at; a part of a good one is partial, a part of a bad one is partial or bad in the same way.
+fn does_not_depend_on_cuts<H: PartialEq + Debug, E: PartialEq + Debug>(
+    input: &[u8],
+    whole: &Result<Option<H>, E>,
+    bytes: fn(&H) -> usize,
+    parse: fn(&[u8]) -> Result<Option<H>, E>,
+) {
+    let taken = whole.as_ref().ok().and_then(Option::as_ref).map(bytes);
+    let end = taken.unwrap_or(input.len());
+    assert!(end <= input.len());
+    // Each cut of what is short, and some of what is long.
+    for cut in (0..end).step_by(1 + end / 1_000) {
+        match parse(&input[..cut]) {
+            Ok(None) => {}
+            part => assert_eq!(&part, whole, "cut to {cut} bytes"),
+        }
+    }
+    if taken.is_some() {
+        assert_eq!(&parse(&input[..end]), whole, "without what follows");
+        assert_eq!(&parse(&[&input[..end], &[0xff; 300]].concat()), whole, "with something else after it");
+    }
+}
+
+/// The names and values of a head that was accepted.
+fn lines_of(head: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let mut lines = FieldLines::new(head, usize::MAX);
+    let mut found = Vec::new();
+    lines.start_line().expect("accepted before");
+    loop {
+        match lines.next_line() {
+            Ok(line) => {
+                assert_eq!(&head[line.value_at()], line.value());
+                found.push((line.name(), line.value()));
+            }
+            Err(Stop::End) => return found,
+            Err(stop) => panic!("accepted before, now {stop:?}"),
+        }
+    }
+}
+
+fn same_lines(head: &[u8], theirs: &[httparse::Header<'_>]) {
+    let ours = lines_of(head);
+    let theirs: Vec<_> = theirs.iter().map(|field| (field.name.as_bytes(), field.value)).collect();
+    assert_eq!(ours, theirs);
+    for (name, _) in ours {
+        assert_eq!(is_named(name, b"host"), name.eq_ignore_ascii_case(b"host"));
+        assert_eq!(is_named(name, b"content-length"), name.eq_ignore_ascii_case(b"content-length"));
+        assert_eq!(is_named(name, b"transfer-encoding"), name.eq_ignore_ascii_case(b"transfer-encoding"));
+        assert_eq!(begins_with(name, b"openai-"), name.len() >= 7 && name[..7].eq_ignore_ascii_case(b"openai-"));
+    }
+}
+
+fn last<'a>(fields: &[httparse::Header<'a>], name: &str) -> Option<&'a [u8]> {
+    fields.iter().rfind(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+}
+
+/// Digits without zeros before them.
+fn decimal(digits: &[u8]) -> String {
+    let text = String::from_utf8_lossy(digits).trim_start_matches('0').to_owned();
+    if text.is_empty() { "0".to_owned() } else { text }
+}
+
+fn has_bare_line_feed(input: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', input).any(|at| at == 0 || input[at - 1] != b'\r')
 }
 
 /// A multipart body. The first line of the input names the boundary.

@@ -8,8 +8,9 @@
 //!    anyone needs them.
 //! 2. **Accept.** The kernel spreads connections over the shards' listeners; a shard that is clearly fuller than the emptiest hands
 //!    the socket over ([`data_plane::shard`]).
-//! 3. **Read.** [`data_plane::downstream::http1`] or [`data_plane::downstream::http2`] parses the head into
-//!    [`data_plane::downstream::head`]; bodies in chunks are decoded by [`data_plane::chunked`]. From here on a request is one buffer.
+//! 3. **Read.** [`data_plane::downstream::http1`] (its heads by [`data_plane::field_lines`]) or [`data_plane::downstream::http2`] parses
+//!    the head into [`data_plane::downstream::head`]; bodies in chunks are decoded by [`data_plane::chunked`]. From here on a request
+//!    is one buffer.
 //! 4. **The spine.** [`data_plane::exchange`] orders everything that follows, and opens the settlement that will close it.
 //! 5. **Admit.** [`dialects::endpoints`] names the endpoint; [`data_plane::admit`] checks host and key ([`policy`]) and reads the body,
 //!    which [`json::scan`] validates as it arrives. [`dialects::openai_chat::request`] views what matters of it;

@@ -35,8 +35,8 @@ pub fn scan_widest(scanner: &mut Scanner, text: &[u8]) -> Result<(), ScanError> 
     }
 }
 
-/// The widest vectors that the scanner is compiled for and this processor has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The widest vectors that there is code for and this processor has, in the order of their width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Vectors {
     Unknown,
     None,
@@ -115,6 +115,100 @@ pub fn quotes_and_backslashes(block: &[u8; 16]) -> u32 {
 #[cfg(not(target_arch = "x86_64"))]
 pub fn quotes_and_backslashes(block: &[u8; 16]) -> u32 {
     block.iter().rev().fold(0, |bits, byte| bits << 1 | u32::from(matches!(byte, b'"' | b'\\')))
+}
+
+/// Where names and values end among the next 256 bytes of an HTTP/1.1 head: bit n of word m is about byte 64 m + n.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineStops {
+    /// Set if the byte may not stand in a token (RFC 9110, section 5.6.2).
+    pub names: [u64; 4],
+    /// Set if the byte may not stand in a field value, or is a tab, which may: nobody sends one, and one comparison less finds them.
+    pub values: [u64; 4],
+}
+
+/// Looks at 256 bytes with the widest instructions that this processor has.
+#[inline]
+pub fn line_stops(bytes: &[u8; 256]) -> LineStops {
+    #[cfg(target_arch = "x86_64")]
+    if vectors() >= Vectors::Avx2 {
+        // SAFETY: `line_stops_avx2` is safe but for the features that it is compiled for, and the processor has just said that it has
+        // them.
+        return unsafe { line_stops_avx2(bytes) };
+    }
+    line_stops_portable(bytes)
+}
+
+/// Which bytes are in a token: bit n of entry l for the byte whose lower half is l and whose upper half is n. Only bytes below 0x80.
+const TOKEN_ROWS: [u8; 16] = {
+    let mut rows = [0; 16];
+    let mut byte = 0u8;
+    while byte < 0x80 {
+        if byte.is_ascii_alphanumeric()
+            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+        {
+            rows[(byte & 15) as usize] |= 1 << (byte >> 4);
+        }
+        byte += 1;
+    }
+    rows
+};
+
+fn line_stops_portable(bytes: &[u8; 256]) -> LineStops {
+    let mut stops = LineStops { names: [0; 4], values: [0; 4] };
+    let (blocks, _) = bytes.as_chunks::<64>();
+    for ((block, names), values) in blocks.iter().zip(&mut stops.names).zip(&mut stops.values) {
+        for byte in block.iter().rev() {
+            let is_token = *byte < 0x80 && TOKEN_ROWS[usize::from(byte & 15)] >> (byte >> 4) & 1 == 1;
+            *names = *names << 1 | u64::from(!is_token);
+            *values = *values << 1 | u64::from(*byte < b' ' || *byte == 0x7f);
+        }
+    }
+    stops
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn line_stops_avx2(bytes: &[u8; 256]) -> LineStops {
+    use std::arch::x86_64::*;
+    // What a shuffle by the upper half gives: the bit of its row. Bytes from 0x80 on have none: they are in no token.
+    const ROW_BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0];
+    let rows = _mm256_broadcastsi128_si256(load_sse2(&TOKEN_ROWS));
+    let bits = _mm256_broadcastsi128_si256(load_sse2(&ROW_BITS));
+    let look = |half: &[u8; 32]| {
+        let bytes = load_avx2(half);
+        let upper = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15));
+        let row = _mm256_shuffle_epi8(rows, bytes);
+        let is_outside =
+            _mm256_cmpeq_epi8(_mm256_and_si256(row, _mm256_shuffle_epi8(bits, upper)), _mm256_setzero_si256());
+        let is_control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1f)), bytes);
+        let is_delete = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x7f));
+        let names = _mm256_movemask_epi8(is_outside) as u32;
+        let values = _mm256_movemask_epi8(_mm256_or_si256(is_control, is_delete)) as u32;
+        (u64::from(names), u64::from(values))
+    };
+    let mut stops = LineStops { names: [0; 4], values: [0; 4] };
+    let (blocks, _) = bytes.as_chunks::<64>();
+    for ((block, names), values) in blocks.iter().zip(&mut stops.names).zip(&mut stops.values) {
+        let (halves, _) = block.as_chunks::<32>();
+        let ((names_low, values_low), (names_high, values_high)) = (look(&halves[0]), look(&halves[1]));
+        *names = names_low | names_high << 32;
+        *values = values_low | values_high << 32;
+    }
+    stops
+}
+
+/// Both ways to find [`LineStops`], for the tests to compare.
+#[cfg(test)]
+pub fn line_stops_both_ways(bytes: &[u8; 256]) -> (LineStops, LineStops) {
+    (line_stops_portable(bytes), line_stops(bytes))
+}
+
+/// The bytes as a vector.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn load_sse2(bytes: &[u8; 16]) -> std::arch::x86_64::__m128i {
+    // SAFETY: every x86-64 processor has SSE2; all 16 bytes of a vector are behind the reference, and this load asks for no alignment.
+    unsafe { std::arch::x86_64::_mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
 /// What the tests compare: each way of scanning that this processor has.

@@ -6,6 +6,7 @@ pub mod buffers;
 pub mod chunked;
 pub mod downstream;
 pub mod exchange;
+pub mod field_lines;
 pub mod h2_io;
 pub mod multipart;
 pub mod relay;

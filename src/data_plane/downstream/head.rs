@@ -3,6 +3,7 @@
 //! A head is spans into the bytes that it came in; HTTP/2 writes the values it needs into such a buffer first. The body follows in the
 //! same buffer, so that a request is one piece of memory from socket to upstream.
 
+use crate::data_plane::field_lines::{FieldLine, append_line, is_named};
 use std::ops::Range;
 
 /// A request as it was read: its head, and as much of its body as came along.
@@ -46,12 +47,12 @@ pub enum Method {
 }
 
 impl Method {
-    pub fn parse(method: &str) -> Method {
+    pub fn parse(method: &[u8]) -> Method {
         match method {
-            "GET" => Method::Get,
-            "POST" => Method::Post,
-            "OPTIONS" => Method::Options,
-            "DELETE" => Method::Delete,
+            b"GET" => Method::Get,
+            b"POST" => Method::Post,
+            b"OPTIONS" => Method::Options,
+            b"DELETE" => Method::Delete,
             _ => Method::Other,
         }
     }
@@ -68,7 +69,7 @@ impl Method {
 }
 
 /// What an exchange needs of a request's head.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct RequestHead {
     pub method: Method,
     /// Path and query as sent.
@@ -96,39 +97,62 @@ pub struct RequestHead {
     pub forward: Vec<u8>,
 }
 
-/// Request headers that go upstream (lower case). Everything else, credentials and tracing of the client's network first of
-/// all, ends here.
-const FORWARDED: &[&str] = &["idempotency-key", "openai-beta", "x-client-request-id", "traceparent", "tracestate"];
-
 /// Bytes of forwarded lines at most.
 const FORWARD_BYTES_MAX: usize = 4 * 1024;
+
+/// Request headers that go upstream. Everything else, credentials and tracing of the client's network first of all, ends here.
+#[inline(always)]
+fn is_forwarded(name: &[u8]) -> bool {
+    match name.len() {
+        10 => is_named(name, b"tracestate"),
+        11 => is_named(name, b"openai-beta") || is_named(name, b"traceparent"),
+        15 => is_named(name, b"idempotency-key"),
+        19 => is_named(name, b"x-client-request-id"),
+        _ => false,
+    }
+}
 
 impl RequestHead {
     /// Takes note of one header; `value` is `bytes[at]`. Framing headers are the caller's business.
     pub fn header(&mut self, name: &str, value: &[u8], at: Range<usize>) {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        match name.len() {
-            13 if is("authorization") => self.repeated |= self.authorization.replace(Span::new(at)).is_some(),
-            12 if is("content-type") => self.repeated |= self.content_type.replace(Span::new(at)).is_some(),
-            6 if is("origin") => self.repeated |= self.origin.replace(Span::new(at)).is_some(),
-            16 if is("content-encoding") => self.encoded |= !value.eq_ignore_ascii_case(b"identity"),
-            15 if is("x-ringway-debug") => self.debug = value == b"1" || value.eq_ignore_ascii_case(b"true"),
-            29 if is("access-control-request-method") => self.cors_method = Some(Span::new(at)),
-            30 if is("access-control-request-headers") => self.cors_headers = Some(Span::new(at)),
-            10 | 11 | 15 | 19 if FORWARDED.iter().any(|allowed| is(allowed)) => self.forward_line(name, value),
-            _ => {}
+        let name = name.as_bytes();
+        if !self.note(name, || value, || Span::new(at)) {
+            return;
+        }
+        let is_clean = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+        if is_clean && self.has_room(name.len() + value.len()) {
+            append_line(&mut self.forward, b"", name, value);
         }
     }
 
-    fn forward_line(&mut self, name: &str, value: &[u8]) {
-        let clean = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
-        if !clean || self.forward.len() + name.len() + value.len() + 4 > FORWARD_BYTES_MAX {
-            return;
+    /// As `header`, for a line of HTTP/1.1.
+    #[inline(always)]
+    pub fn line(&mut self, line: &FieldLine<'_>) {
+        if self.note(line.name(), || line.value(), || Span::new(line.value_at())) && self.has_room(line.line_bytes()) {
+            line.append_to(&mut self.forward, b"", 0);
         }
-        self.forward.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));
-        self.forward.extend_from_slice(b": ");
-        self.forward.extend_from_slice(value);
-        self.forward.extend_from_slice(b"\r\n");
+    }
+
+    /// True if it is a header that goes upstream.
+    #[inline(always)]
+    fn note<'v>(&mut self, name: &[u8], value: impl Fn() -> &'v [u8], span: impl FnOnce() -> Span) -> bool {
+        match name.len() {
+            13 if is_named(name, b"authorization") => self.repeated |= self.authorization.replace(span()).is_some(),
+            12 if is_named(name, b"content-type") => self.repeated |= self.content_type.replace(span()).is_some(),
+            6 if is_named(name, b"origin") => self.repeated |= self.origin.replace(span()).is_some(),
+            16 if is_named(name, b"content-encoding") => self.encoded |= !value().eq_ignore_ascii_case(b"identity"),
+            15 if is_named(name, b"x-ringway-debug") => {
+                self.debug = value() == b"1" || value().eq_ignore_ascii_case(b"true");
+            }
+            29 if is_named(name, b"access-control-request-method") => self.cors_method = Some(span()),
+            30 if is_named(name, b"access-control-request-headers") => self.cors_headers = Some(span()),
+            _ => return is_forwarded(name),
+        }
+        false
+    }
+
+    fn has_room(&self, line_bytes: usize) -> bool {
+        self.forward.len() + line_bytes + 4 <= FORWARD_BYTES_MAX
     }
 }
 

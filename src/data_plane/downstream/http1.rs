@@ -8,7 +8,7 @@
 
 use super::{
     BodyError, Downstream, ReplyHead,
-    head::{Inbound, Method, RequestHead, Span},
+    head::{Inbound, RequestHead},
     http2,
 };
 use crate::{
@@ -19,21 +19,22 @@ use crate::{
         reply,
         shard::Shard,
         transport::Transport,
-        upstream::{answer_head::digits, http1::contains_token},
     },
     error::Failure,
-    limits::{HEAD_BYTES_MAX, HEADERS_MAX, LINGER_BYTES_MAX, LINGER_MS, LINGER_MS_MAX, TARGET_BYTES_MAX},
+    limits::{HEAD_BYTES_MAX, LINGER_BYTES_MAX, LINGER_MS, LINGER_MS_MAX},
     policy::keys::remembered::Remembered,
     rt::Deadline,
-    telemetry::cells::Cell,
+    telemetry::{access_log::RequestId, cells::Cell},
 };
 use std::{
     future::poll_fn,
     io,
-    mem::MaybeUninit,
     rc::Rc,
     task::{Context, Poll, ready},
 };
+
+pub mod parse;
+use parse::parse_head;
 
 /// Room for one read of what comes beyond a request, where there is something already.
 const READ_AHEAD_BYTES: usize = 4 * 1024;
@@ -220,60 +221,38 @@ impl Client {
         self.transport.poll_read(cx, &mut self.ahead)
     }
 
-    /// Parses a head from `ahead` if one is complete, and takes it with as much of the body as is there.
+    /// Takes a head from `ahead` if one is complete, with as much of the body as is there.
     fn parse(&mut self) -> Result<Option<Inbound>, Failure> {
-        let mut headers = [MaybeUninit::uninit(); HEADERS_MAX];
-        let mut request = httparse::Request::new(&mut []);
-        let length = match request.parse_with_uninit_headers(&self.ahead, &mut headers) {
-            Ok(httparse::Status::Complete(length)) => length,
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(httparse::Error::TooManyHeaders) => {
-                return Err(Failure::Http { status: 431, message: "The request has too many headers." });
-            }
-            Err(httparse::Error::Version) => {
-                return Err(Failure::Http {
-                    status: 505,
-                    message: "Only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here.",
-                });
-            }
-            Err(_) => return Err(Failure::Http { status: 400, message: "The request is not well-formed HTTP." }),
-        };
-        if length > HEAD_BYTES_MAX {
-            return Err(Failure::Http { status: 431, message: "The request's headers are too large." });
-        }
-        let target = request.path.unwrap_or("");
-        if target.len() > TARGET_BYTES_MAX {
-            return Err(Failure::Http { status: 414, message: "The request target is too long." });
-        }
-        if !target.starts_with('/') || !target.is_ascii() {
-            return Err(Failure::Http { status: 400, message: "The request target must be a path." });
-        }
-        self.http11 = request.version == Some(1);
-        let (head, framing) = read_head(&self.ahead[..length], &request, self.http11)?;
-        self.bodiless_reply = request.method == Some("HEAD");
-        self.keep_alive = framing.keep_alive;
-        self.expects_continue = head.expects_continue;
-        Ok(Some(self.take(head, length)))
+        let Some(parsed) = parse_head(&self.ahead)? else { return Ok(None) };
+        self.http11 = parsed.is_http11;
+        self.bodiless_reply = parsed.is_head;
+        self.keep_alive = parsed.keep_alive;
+        self.expects_continue = parsed.head.expects_continue;
+        Ok(Some(self.take(parsed.head, parsed.bytes)))
     }
 
     fn take(&mut self, head: RequestHead, body_start: usize) -> Inbound {
         let mut bytes = std::mem::take(&mut self.ahead);
-        self.body = match head.content_length {
-            _ if head.unsized_body => Body::Chunked { decoder: ChunkedDecoder::default() },
-            None | Some(0) => Body::Complete,
-            Some(length) => {
-                let here = (bytes.len() - body_start) as u64;
-                if here >= length { Body::Complete } else { Body::Length(length - here) }
+        let here = bytes.len() - body_start;
+        let end = match head.content_length {
+            // Chunks are decoded when they are asked for: until then they are not the body.
+            _ if head.unsized_body => {
+                self.body = Body::Chunked { decoder: ChunkedDecoder::default() };
+                body_start
+            }
+            Some(length) if length > here as u64 => {
+                self.body = Body::Length(length - here as u64);
+                bytes.len()
+            }
+            length => {
+                self.body = Body::Complete;
+                body_start + length.unwrap_or(0) as usize
             }
         };
-        let end = match self.body {
-            Body::Complete => body_start + head.content_length.unwrap_or(0) as usize,
-            Body::Length(_) => bytes.len(),
-            // Chunks are decoded when they are asked for: until then they are not the body.
-            Body::Chunked { .. } => body_start,
-        };
-        self.ahead = bytes[end..].to_vec();
-        bytes.truncate(end);
+        if end < bytes.len() {
+            self.ahead.extend_from_slice(&bytes[end..]);
+            bytes.truncate(end);
+        }
         let body_complete = matches!(self.body, Body::Complete);
         Inbound { head, bytes, body_start, body_complete }
     }
@@ -318,98 +297,10 @@ enum Turn {
     Drain,
 }
 
-struct HeadFraming {
-    keep_alive: bool,
-}
-
 /// True for HTTP/2's preface as far as it has come; no method of HTTP/1.1 begins with `PRI`. HTTP/2 checks the rest.
 fn begins_http2(bytes: &[u8]) -> bool {
     let length = bytes.len().min(HTTP2_PREFACE.len());
     length >= b"PRI".len() && bytes[..length] == HTTP2_PREFACE[..length]
-}
-
-/// Reads the headers of `bytes`, which end with their head. Framing follows RFC 9112, section 6, with every ambiguity refused.
-fn read_head(
-    bytes: &[u8],
-    request: &httparse::Request<'_, '_>,
-    http11: bool,
-) -> Result<(RequestHead, HeadFraming), Failure> {
-    let bad = |message| Failure::Http { status: 400, message };
-    let base = bytes.as_ptr() as usize;
-    let place = |part: &[u8]| {
-        let start = part.as_ptr() as usize - base;
-        start..start + part.len()
-    };
-    let method = request.method.unwrap_or("");
-    let target = request.path.unwrap_or("");
-    // httparse takes a bare LF as a line end; others do not, which is how requests are smuggled. No line feed is anywhere else, so
-    // it suffices to look at what is before each line. Empty lines before the request line are allowed by the RFC and parsed over.
-    let before_method = &bytes[..place(method.as_bytes()).start];
-    let mut lines_end_well = bytes.ends_with(b"\r\n\r\n") && before_method.chunks(2).all(|end| end == b"\r\n");
-    let mut head = RequestHead {
-        method: Method::parse(method),
-        target: Span::new(place(target.as_bytes())),
-        ..RequestHead::default()
-    };
-    // HTTP/1.0 clients that want to go on would have to be told so; they are served one request a connection.
-    let mut close = !http11;
-    for header in request.headers.iter() {
-        let (name, value) = (header.name, header.value);
-        lines_end_well &= bytes[..place(name.as_bytes()).start].ends_with(b"\r\n");
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        match name.len() {
-            4 if is("host") => {
-                if head.host.is_some() {
-                    return Err(bad("There must be one Host header."));
-                }
-                head.host = Some(Span::new(place(value)));
-            }
-            14 if is("content-length") => {
-                if head.content_length.is_some() {
-                    return Err(bad("There must be at most one Content-Length."));
-                }
-                head.content_length = Some(digits(value).ok_or(bad("Content-Length must be a number."))?);
-            }
-            17 if is("transfer-encoding") => {
-                if !value.eq_ignore_ascii_case(b"chunked") || head.unsized_body {
-                    return Err(Failure::Http {
-                        status: 501,
-                        message: "The only transfer coding understood is chunked.",
-                    });
-                }
-                if !http11 {
-                    return Err(bad("HTTP/1.0 has no transfer codings."));
-                }
-                head.unsized_body = true;
-            }
-            10 if is("connection") => {
-                close |= contains_token(value, b"close");
-            }
-            6 if is("expect") => {
-                if !value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(Failure::Http {
-                        status: 417,
-                        message: "The only expectation understood is 100-continue.",
-                    });
-                }
-                head.expects_continue = http11;
-            }
-            _ => head.header(name, value, place(value)),
-        }
-    }
-    if !lines_end_well {
-        return Err(bad("Lines must end with CR LF."));
-    }
-    if head.repeated {
-        return Err(bad("There must be at most one Authorization, Content-Type and Origin."));
-    }
-    if head.unsized_body && head.content_length.is_some() {
-        return Err(bad("Content-Length and Transfer-Encoding exclude each other."));
-    }
-    if http11 && head.host.is_none() {
-        return Err(bad("The Host header is missing."));
-    }
-    Ok((head, HeadFraming { keep_alive: !close }))
 }
 
 impl Downstream for Client {
@@ -496,7 +387,10 @@ impl Downstream for Client {
         }
         let mut digits = itoa::Buffer::new();
         let status = status_line(head.status);
-        let request_id = head.request_id.text();
+        let mut request_id = [b' '; REQUEST_ID_NAME.len() + RequestId::TEXT_BYTES];
+        let (name, text) = request_id.split_at_mut(REQUEST_ID_NAME.len());
+        name.copy_from_slice(REQUEST_ID_NAME);
+        text.copy_from_slice(&head.request_id.text());
         // These are over with their head whatever it says (RFC 9112, section 6.3), and must not say it (RFC 9110, section 8.6).
         let never_has_body = matches!(head.status, 204 | 304);
         self.bodiless_reply |= never_has_body;
@@ -510,11 +404,9 @@ impl Downstream for Client {
         // The parts of known length are 160 bytes at most.
         self.transport.stage_with(160 + head.content_type.len() + head.lines.len(), |out| {
             out.extend_from_slice(status);
-            out.extend_from_slice(b"content-type: ");
             out.extend_from_slice(head.content_type);
             out.extend_from_slice(framing);
             out.extend_from_slice(length.as_bytes());
-            out.extend_from_slice(b"\r\nx-request-id: ");
             out.extend_from_slice(&request_id);
             out.extend_from_slice(if keep_alive { b"\r\n" } else { b"\r\nconnection: close\r\n" });
             out.extend_from_slice(head.lines);
@@ -600,11 +492,13 @@ fn chunk_size(size: usize, buffer: &mut [u8; 18]) -> &[u8] {
     }
 }
 
-/// The status line with its CRLF. Reasons are for people; unknown codes get a neutral one.
+const REQUEST_ID_NAME: &[u8] = b"\r\nx-request-id: ";
+
+/// The status line, and the name of the header after it. Reasons are for people; unknown codes get a neutral one.
 fn status_line(status: u16) -> &'static [u8] {
     macro_rules! line {
         ($text:literal) => {
-            concat!("HTTP/1.1 ", $text, "\r\n").as_bytes()
+            concat!("HTTP/1.1 ", $text, "\r\ncontent-type: ").as_bytes()
         };
     }
     match status {

@@ -3,6 +3,7 @@
 //! Headers reach the client by an allow-list only: a provider's cookies, alternative services, server names and its own framing
 //! stay here. Retry advice is read in every form that providers use, into milliseconds.
 
+use crate::data_plane::field_lines::{FieldLine, append_line, begins_with, is_named};
 use std::borrow::Cow;
 
 /// Status and headers of an answer, read once.
@@ -35,10 +36,6 @@ enum Media {
 /// The value of content-type that nearly every answer has.
 const JSON: &[u8] = b"application/json";
 
-/// Answer headers that go to the client (lower case). Prefixes end with `*`.
-const FORWARDED: &[&str] =
-    &["x-request-id", "openai-*", "x-ratelimit-*", "content-disposition", "content-language", "x-should-retry"];
-
 /// Bytes of forwarded lines at most.
 const FORWARD_BYTES_MAX: usize = 4 * 1024;
 
@@ -50,62 +47,73 @@ impl AnswerHead {
         AnswerHead { status, ..AnswerHead::default() }
     }
 
-    /// Takes note of one header. Names are compared without regard to case.
+    /// Takes note of one header. Names are tokens, compared without regard to case.
     pub fn header(&mut self, name: &str, value: &[u8]) {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let name = name.as_bytes();
+        let Some(renamed) = self.note(name, || value) else { return };
+        let is_clean = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+        if is_clean && self.make_room(name.len() + value.len()) {
+            append_line(&mut self.forward, renamed.prefix, &name[renamed.skipped..], value);
+        }
+    }
+
+    /// As `header`, for a line of HTTP/1.1.
+    #[inline(always)]
+    pub fn line(&mut self, line: &FieldLine<'_>) {
+        if let Some(renamed) = self.note(line.name(), || line.value())
+            && self.make_room(line.line_bytes())
+        {
+            line.append_to(&mut self.forward, renamed.prefix, renamed.skipped);
+        }
+    }
+
+    /// Says how a header goes to the client, if it does.
+    #[inline(always)]
+    fn note<'v>(&mut self, name: &[u8], value: impl Fn() -> &'v [u8]) -> Option<Renamed> {
         match name.len() {
-            12 if is("content-type") && value == JSON => {
-                self.content_type = Cow::Borrowed(JSON);
-                self.media = Media::Json;
+            12 if is_named(name, b"content-type") => {
+                let value = value();
+                if value == JSON {
+                    self.content_type = Cow::Borrowed(JSON);
+                    self.media = Media::Json;
+                } else {
+                    self.content_type = Cow::Owned(value.to_vec());
+                    self.media = Media::of(value);
+                }
             }
-            12 if is("content-type") => {
-                self.content_type = Cow::Owned(value.to_vec());
-                self.media = Media::of(value);
+            14 if is_named(name, b"content-length") => self.content_length = digits(value()),
+            16 if is_named(name, b"content-encoding") => {
+                let value = value();
+                self.encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity");
             }
-            14 if is("content-length") => self.content_length = digits(value),
-            16 if is("content-encoding") => {
-                self.encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
-            }
-            14 if is("retry-after-ms") => {
-                if let Some(ms) = decimal_ms(value, 1) {
+            14 if is_named(name, b"retry-after-ms") => {
+                if let Some(ms) = decimal_ms(value(), 1) {
                     self.retry_after_ms = Some(ms);
                     self.retry_after_ms_exact = true;
                 }
             }
-            _ if self.status == 429 && self.retry_after_ms.is_none() && is_reset(name) => {
-                self.retry_after_ms = duration_ms(value);
-                self.forward_line(name, value);
-            }
-            11 if is("retry-after") && !self.retry_after_ms_exact => {
-                if let Some(ms) = decimal_ms(value, 1_000) {
+            11 if is_named(name, b"retry-after") => {
+                if !self.retry_after_ms_exact
+                    && let Some(ms) = decimal_ms(value(), 1_000)
+                {
                     self.retry_after_ms = Some(ms);
                 }
             }
-            _ if is_forwarded(name) => self.forward_line(name, value),
-            _ => {}
+            _ => {
+                if self.status == 429 && self.retry_after_ms.is_none() && is_reset(name) {
+                    self.retry_after_ms = duration_ms(value());
+                }
+                return forwarded(name);
+            }
         }
+        None
     }
 
-    fn forward_line(&mut self, name: &str, value: &[u8]) {
-        // Without a way out of the loop, so that it is vectorised.
-        let clean = value.iter().fold(true, |clean, &byte| clean & (byte == b'\t' || (byte >= b' ' && byte != 0x7f)));
-        if !clean || self.forward.len() + name.len() + value.len() + 4 > FORWARD_BYTES_MAX {
-            return;
-        }
+    fn make_room(&mut self, line_bytes: usize) -> bool {
         if self.forward.capacity() == 0 {
             self.forward.reserve(FORWARD_BYTES_USUAL);
         }
-        // The client's x-request-id is ours; the provider's is kept beside it.
-        if name.eq_ignore_ascii_case("x-request-id") {
-            self.forward.extend_from_slice(b"x-upstream-request-id");
-        } else {
-            let start = self.forward.len();
-            self.forward.extend_from_slice(name.as_bytes());
-            self.forward[start..].make_ascii_lowercase();
-        }
-        self.forward.extend_from_slice(b": ");
-        self.forward.extend_from_slice(value);
-        self.forward.extend_from_slice(b"\r\n");
+        self.forward.len() + line_bytes + 4 <= FORWARD_BYTES_MAX
     }
 
     /// True for `application/json` and `application/*+json`, with or without parameters.
@@ -140,19 +148,30 @@ impl Media {
     }
 }
 
-/// True for the headers of `FORWARDED`. Most headers of an answer do not begin like any of them.
-fn is_forwarded(name: &str) -> bool {
-    let first = name.as_bytes().first().map(u8::to_ascii_lowercase);
-    FORWARDED.iter().any(|allowed| allowed.as_bytes().first() == first.as_ref() && matches(allowed, name))
+/// How the name of a forwarded header changes on the way.
+#[derive(Clone, Copy)]
+struct Renamed {
+    prefix: &'static [u8],
+    /// Bytes of the name that the prefix takes the place of.
+    skipped: usize,
 }
 
-fn matches(allowed: &str, name: &str) -> bool {
-    match allowed.strip_suffix('*') {
-        Some(prefix) => {
-            name.len() > prefix.len() && name.as_bytes()[..prefix.len()].eq_ignore_ascii_case(prefix.as_bytes())
+/// The answer headers that go to the client. Most headers of an answer do not begin like any of them.
+#[inline(always)]
+fn forwarded(name: &[u8]) -> Option<Renamed> {
+    const AS_IT_IS: Renamed = Renamed { prefix: b"", skipped: 0 };
+    let is_allowed = match name.first()? | 0x20 {
+        b'x' if begins_with(name, b"x-ratelimit-") => name.len() > b"x-ratelimit-".len(),
+        // The client's x-request-id is ours; the provider's is kept beside it, as x-upstream-request-id.
+        b'x' if is_named(name, b"x-request-id") => {
+            return Some(Renamed { prefix: b"x-upstream-", skipped: b"x-".len() });
         }
-        None => name.eq_ignore_ascii_case(allowed),
-    }
+        b'x' => is_named(name, b"x-should-retry"),
+        b'o' => begins_with(name, b"openai-") && name.len() > b"openai-".len(),
+        b'c' => is_named(name, b"content-disposition") || is_named(name, b"content-language"),
+        _ => false,
+    };
+    is_allowed.then_some(AS_IT_IS)
 }
 
 /// Digits only; no sign, no space, no second value.
@@ -164,9 +183,8 @@ pub fn digits(value: &[u8]) -> Option<u64> {
 }
 
 /// `x-ratelimit-reset-requests`, `-tokens` and their variants: on a 429 without other advice, when the limit is refilled.
-fn is_reset(name: &str) -> bool {
-    const PREFIX: &str = "x-ratelimit-reset";
-    name.len() >= PREFIX.len() && name.as_bytes()[..PREFIX.len()].eq_ignore_ascii_case(PREFIX.as_bytes())
+fn is_reset(name: &[u8]) -> bool {
+    begins_with(name, b"x-ratelimit-reset")
 }
 
 /// A duration as OpenAI writes it (`1s`, `6m0s`, `12ms`, `1h2m3.5s`), or plain seconds. Rounded up.

@@ -7,21 +7,19 @@
 //! Dropping a call closes the connection: that is how an exchange is cancelled upstream. `finish` gives it back to its pool
 //! when nothing is left on it.
 
-use super::{
-    Content, Piece, UpstreamRequest,
-    answer_head::{AnswerHead, digits},
-    pool::Http1Lease,
-};
+use super::{Content, Piece, UpstreamRequest, answer_head::AnswerHead, pool::Http1Lease};
 use crate::{
     data_plane::{buffers, chunked::ChunkedDecoder},
     error::Upstream,
     limits::{INTERIM_ANSWERS_MAX, READ_BYTES, UPSTREAM_HEAD_BYTES_MAX},
 };
 use std::{
-    mem::MaybeUninit,
     ops::Range,
     task::{Context, Poll, ready},
 };
+
+pub mod parse;
+use parse::{BadAnswer, Body, parse_head};
 
 /// A body up to this goes out in one buffer with its head: copying it costs less than a second write.
 const COPIED_BODY_BYTES_MAX: usize = 16 * 1024;
@@ -82,12 +80,25 @@ impl Call {
             out.extend_from_slice(request.path.as_bytes());
             out.extend_from_slice(b" HTTP/1.1\r\n");
             out.extend_from_slice(lines);
-            out.extend_from_slice(b"content-type: ");
-            out.extend_from_slice(request.content_type);
-            out.extend_from_slice(b"\r\naccept: ");
-            out.extend_from_slice(request.accept.as_bytes());
-            out.extend_from_slice(b"\r\n");
-            out.extend_from_slice(request.forward);
+            // Nearly all requests are one of two, which are copied in one piece.
+            match (request.content_type, request.accept) {
+                (b"application/json", "application/json") => {
+                    out.extend_from_slice(b"content-type: application/json\r\naccept: application/json\r\n");
+                }
+                (b"application/json", "text/event-stream") => {
+                    out.extend_from_slice(b"content-type: application/json\r\naccept: text/event-stream\r\n");
+                }
+                (content_type, accept) => {
+                    out.extend_from_slice(b"content-type: ");
+                    out.extend_from_slice(content_type);
+                    out.extend_from_slice(b"\r\naccept: ");
+                    out.extend_from_slice(accept.as_bytes());
+                    out.extend_from_slice(b"\r\n");
+                }
+            }
+            if !request.forward.is_empty() {
+                out.extend_from_slice(request.forward);
+            }
             out.extend_from_slice(framing);
             out.extend_from_slice(length.as_bytes());
             out.extend_from_slice(b"\r\n\r\n");
@@ -171,7 +182,7 @@ impl Call {
             // A failed write is no verdict: the peer may have answered and closed. Reading tells.
             let _ = self.lease.transport.poll_flush(cx);
             if self.at < self.lease.buffer.len()
-                && let Some(head) = self.parse_head()?
+                && let Some(head) = self.take_head()?
             {
                 return Poll::Ready(Ok(head));
             }
@@ -211,36 +222,29 @@ impl Call {
         Poll::Ready(read)
     }
 
-    /// Reads a head from the buffer if one is complete; interim answers are skipped.
-    fn parse_head(&mut self) -> Result<Option<AnswerHead>, Upstream> {
+    /// Takes a head from the buffer if one is complete; interim answers are skipped.
+    fn take_head(&mut self) -> Result<Option<AnswerHead>, Upstream> {
         loop {
-            let mut headers = [MaybeUninit::uninit(); 128];
-            let mut response = httparse::Response::new(&mut []);
             let bytes = &self.lease.buffer[self.at..];
-            let length = match httparse::ParserConfig::default().parse_response_with_uninit_headers(
-                &mut response,
-                bytes,
-                &mut headers,
-            ) {
-                Ok(httparse::Status::Complete(length)) => length,
-                Ok(httparse::Status::Partial) => return Ok(None),
-                Err(_) => return Err(Upstream::BadResponse),
-            };
-            let status = response.code.unwrap_or(0);
+            let Some(parsed) = parse_head(bytes).map_err(|BadAnswer| Upstream::BadResponse)? else { return Ok(None) };
+            self.at += parsed.bytes;
+            let status = parsed.head.status;
             if (100..200).contains(&status) {
                 self.interims += 1;
                 // 101 would change the protocol, which was never asked for.
                 if status == 101 || self.interims > INTERIM_ANSWERS_MAX {
                     return Err(Upstream::BadResponse);
                 }
-                self.at += length;
                 continue;
             }
-            let (head, framing, keep_alive) = read_head(status, response.version == Some(1), response.headers)?;
-            self.framing = framing;
-            self.keep_alive = keep_alive;
-            self.at += length;
-            return Ok(Some(head));
+            self.framing = match parsed.body {
+                Body::Never => Framing::Ended,
+                Body::Length(length) => Framing::Length(length),
+                Body::Chunked => Framing::Chunked(ChunkedDecoder::default()),
+                Body::UntilClose => Framing::UntilClose,
+            };
+            self.keep_alive = parsed.keep_alive;
+            return Ok(Some(parsed.head));
         }
     }
 
@@ -325,47 +329,6 @@ impl Call {
             self.lease.give_back();
         }
     }
-}
-
-fn read_head(
-    status: u16,
-    http11: bool,
-    headers: &[httparse::Header<'_>],
-) -> Result<(AnswerHead, Framing, bool), Upstream> {
-    let mut head = AnswerHead::new(status);
-    let mut length = None;
-    let mut chunked = false;
-    let mut keep_alive = http11;
-    for header in headers {
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        // Most headers end here.
-        if !matches!(header.name.len(), 10 | 14 | 17) {
-        } else if is("content-length") {
-            let value = digits(header.value).ok_or(Upstream::BadResponse)?;
-            // The same length twice is what some proxies do; two lengths are an attack.
-            if length.is_some_and(|before| before != value) {
-                return Err(Upstream::BadResponse);
-            }
-            length = Some(value);
-        } else if is("transfer-encoding") {
-            if chunked || !http11 || !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                return Err(Upstream::BadResponse);
-            }
-            chunked = true;
-        } else if is("connection") {
-            keep_alive &= !contains_token(header.value, b"close");
-            keep_alive |= !http11 && contains_token(header.value, b"keep-alive");
-        }
-        head.header(header.name, header.value);
-    }
-    let framing = match (chunked, length) {
-        (true, Some(_)) => return Err(Upstream::BadResponse),
-        _ if status == 204 || status == 304 => Framing::Ended,
-        (true, None) => Framing::Chunked(ChunkedDecoder::default()),
-        (false, Some(length)) => Framing::Length(length),
-        (false, None) => Framing::UntilClose,
-    };
-    Ok((head, framing, keep_alive))
 }
 
 /// True if a comma-separated list has `token`, without regard to case.
