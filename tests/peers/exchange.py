@@ -96,14 +96,19 @@ def broken_off(answer, code):
     return answer
 
 
-def open_stream(gateway, model="alone", **members):
-    """A raw HTTP/1.1 connection on which a streamed request has been sent."""
+def open_stream(gateway, model="alone", receive_bytes=None, **members):
+    """A raw HTTP/1.1 connection on which a streamed request has been sent. `receive_bytes`: what the kernel takes in for a client
+    that does not read; told before connecting, because a window that shrinks later stays that small for good."""
     body = json.dumps({"model": model, "messages": MESSAGES, "stream": True, **members}).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
         f"authorization: Bearer {gateway.key}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+    connection = socket.socket()
+    connection.settimeout(20)
+    if receive_bytes:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    connection.connect(("127.0.0.1", gateway.port))
     connection.sendall(head.encode() + body)
     return connection
 

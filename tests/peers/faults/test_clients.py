@@ -82,8 +82,7 @@ def test_a_client_that_does_not_read_stops_the_provider(couple, wire):
     """What waits for the client is bounded, so the provider is slowed down: it cannot finish its answer."""
     sides = couple({**wire, "script": FLOOD}, server={"write_timeout_ms": 60_000})
     before = sides.gateway.resident_bytes()
-    with open_stream(sides.gateway) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with open_stream(sides.gateway, receive_bytes=16 << 10) as connection:
         sent = 0
 
         def stands_still(stats):
@@ -96,7 +95,6 @@ def test_a_client_that_does_not_read_stops_the_provider(couple, wire):
         assert stalled.in_flight == 1 and stalled.completed == 0
         assert sides.gateway.resident_bytes() - before < 16 << 20
         # It reads again, and everything is there.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         received = bytearray()
         while b"[DONE]" not in received[-200:]:
             piece = connection.recv(1 << 20)
@@ -107,8 +105,7 @@ def test_a_client_that_does_not_read_stops_the_provider(couple, wire):
 
 def test_a_client_that_never_reads_is_cut(couple, wire):
     sides = couple({**wire, "script": FLOOD}, server={"write_timeout_ms": 300})
-    with open_stream(sides.gateway) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with open_stream(sides.gateway, receive_bytes=16 << 10) as connection:
         sides.ill.wait("the attempt was cancelled", lambda stats: stats.cancelled == 1 and stats.in_flight == 0)
         sides.gateway.wait_metric("ringway_connections", lambda value: value == 0)
 
