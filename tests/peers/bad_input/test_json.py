@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from harness.waiting import wait_for
-from peers.bad_input.conftest import lines_logged
 from peers.bad_input.wire import Wire, ask, chat_body, head, post
 
 MESSAGES = b'"messages":[{"role":"user","content":"Name three rivers."}]'
@@ -186,8 +184,8 @@ def test_headers_end_here_but_for_a_few(target):
 
 def test_the_debug_header_and_a_log_line_cannot_be_broken(target):
     """What a client chooses is escaped in the access log: every line is one JSON object."""
-    before = lines_logged(target.gateway)
     for model in ODD_MODELS:
-        ask(target.gateway, post(target.gateway.key, chat_body(model=model), 'x-client-request-id: a"},{"x":"'))
-    wait_for("they are logged", lambda: lines_logged(target.gateway) >= before + len(ODD_MODELS))
-    assert all(line["status"] == 200 for line in target.gateway.access_log()[before:])
+        request = post(target.gateway.key, chat_body(model=model), 'x-client-request-id: a"},{"x":"')
+        asked = ask(target.gateway, request).headers["x-request-id"]
+        line = target.gateway.wait_log(f"{asked}", lambda line, asked=asked: line["request_id"] == asked)
+        assert line["status"] == 200

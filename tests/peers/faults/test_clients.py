@@ -105,7 +105,7 @@ def test_a_client_that_does_not_read_stops_the_provider(couple, wire):
 
 def test_a_client_that_never_reads_is_cut(couple, wire):
     sides = couple({**wire, "script": FLOOD}, server={"write_timeout_ms": 300})
-    with open_stream(sides.gateway, receive_bytes=16 << 10) as connection:
+    with open_stream(sides.gateway, receive_bytes=16 << 10):
         sides.ill.wait("the attempt was cancelled", lambda stats: stats.cancelled == 1 and stats.in_flight == 0)
         sides.gateway.wait_metric("ringway_connections", lambda value: value == 0)
 
