@@ -23,7 +23,7 @@ use std::{
 
 /// The gateway's allocator, so that the difference is the gateway's work.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ringway::sys::Mimalloc = ringway::sys::Mimalloc;
 
 /// Moves bytes between clients and one upstream.
 #[derive(Debug, Parser)]
