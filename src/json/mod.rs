@@ -71,17 +71,20 @@ pub enum Kind {
 impl Kind {
     /// The kind of a well-formed value, from its first byte.
     pub(crate) fn of_first_byte(byte: u8) -> Kind {
-        match byte {
-            b'"' => Kind::String,
-            b'{' => Kind::Object,
-            b'[' => Kind::Array,
-            b't' => Kind::True,
-            b'f' => Kind::False,
-            b'n' => Kind::Null,
-            _ => Kind::Number,
-        }
+        KINDS[usize::from(byte)]
     }
 }
+
+static KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Number; 256];
+    kinds[b'"' as usize] = Kind::String;
+    kinds[b'{' as usize] = Kind::Object;
+    kinds[b'[' as usize] = Kind::Array;
+    kinds[b't' as usize] = Kind::True;
+    kinds[b'f' as usize] = Kind::False;
+    kinds[b'n' as usize] = Kind::Null;
+    kinds
+};
 
 /// JSON's white space.
 pub(crate) fn is_space(byte: u8) -> bool {

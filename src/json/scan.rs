@@ -24,7 +24,7 @@
 
 use super::{
     Kind, Span, is_space,
-    stops::{Portable, Stops, cut_character_bytes},
+    stops::{Portable, cut_character_bytes},
     string_end::{StringEnd, string_end},
     strings,
 };
@@ -111,10 +111,15 @@ impl Members {
         }
     }
 
-    /// The only name that `name` can be, in whatever case, if it is ASCII.
+    /// The id of the only name that `name` can be, in whatever case, if it is ASCII. None that is an id if there is none.
     #[inline(always)]
+    fn candidate(&self, name: &[u8]) -> usize {
+        usize::from(self.buckets[bucket(name, self.factor)])
+    }
+
+    /// What `name`, which is ASCII, is to this table.
     fn look_up(&self, name: &[u8]) -> Option<Known> {
-        let id = usize::from(self.buckets[bucket(name, self.factor)]);
+        let id = self.candidate(name);
         let known = self.names.get(id)?;
         if same(known.as_bytes(), name) {
             return Some(Known::Same(id));
@@ -448,9 +453,7 @@ impl Scanner {
     pub(crate) fn run_portable(&mut self, text: &[u8]) -> Result<(), ScanError> {
         self.run(
             text,
-            |scanner, stops, at, next| {
-                scanner.pass_rows(Portable, text, stops, at, next, |from| string_end(Portable, text, from))
-            },
+            |scanner, at, next| scanner.pass_rows(Portable, text, at, next, |from| string_end(Portable, text, from)),
             |from| string_end(Portable, text, from),
         )
     }
@@ -459,11 +462,7 @@ impl Scanner {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     pub(crate) fn run_avx2(&mut self, text: &[u8]) -> Result<(), ScanError> {
-        self.run(
-            text,
-            |scanner, stops, at, next| scanner.pass_rows_avx2(text, stops, at, next),
-            |from| string_end_avx2(text, from),
-        )
+        self.run(text, |scanner, at, next| scanner.pass_rows_avx2(text, at, next), |from| string_end_avx2(text, from))
     }
 
     /// The same with AVX-512.
@@ -472,7 +471,7 @@ impl Scanner {
     pub(crate) fn run_avx512(&mut self, text: &[u8]) -> Result<(), ScanError> {
         self.run(
             text,
-            |scanner, stops, at, next| scanner.pass_rows_avx512(text, stops, at, next),
+            |scanner, at, next| scanner.pass_rows_avx512(text, at, next),
             |from| string_end_avx512(text, from),
         )
     }
@@ -480,15 +479,15 @@ impl Scanner {
     #[cfg(target_arch = "x86_64")]
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,popcnt")]
-    fn pass_rows_avx512(&mut self, text: &[u8], stops: &mut Stops, at: &mut usize, next: Next) -> Next {
-        self.pass_rows(avx512::look(), text, stops, at, next, |from| string_end_avx512(text, from))
+    fn pass_rows_avx512(&mut self, text: &[u8], at: &mut usize, next: Next) -> Next {
+        self.pass_rows(avx512::look(), text, at, next, |from| string_end_avx512(text, from))
     }
 
     #[cfg(target_arch = "x86_64")]
     #[inline(never)]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn pass_rows_avx2(&mut self, text: &[u8], stops: &mut Stops, at: &mut usize, next: Next) -> Next {
-        self.pass_rows(avx2::look(), text, stops, at, next, |from| string_end_avx2(text, from))
+    fn pass_rows_avx2(&mut self, text: &[u8], at: &mut usize, next: Next) -> Next {
+        self.pass_rows(avx2::look(), text, at, next, |from| string_end_avx2(text, from))
     }
 
     /// Takes what there is. Of a text with faults outside strings that are not ASCII the fault may be another than the first.
@@ -498,10 +497,9 @@ impl Scanner {
     fn run(
         &mut self,
         text: &[u8],
-        pass_rows: impl Fn(&mut Scanner, &mut Stops, &mut usize, Next) -> Next,
+        pass_rows: impl Fn(&mut Scanner, &mut usize, Next) -> Next,
         string_end: impl Fn(usize) -> Result<StringEnd, ScanError>,
     ) -> Result<(), ScanError> {
-        let mut stops = Stops::UNSEEN;
         let mut at = self.at;
         let mut state = self.state;
         loop {
@@ -537,7 +535,6 @@ impl Scanner {
                     if !taken.is_whole {
                         break;
                     }
-                    stops = taken.stops;
                     if state == State::KeyText {
                         if self.depth == 1 {
                             self.on_key(text, at)?;
@@ -597,7 +594,7 @@ impl Scanner {
                     break;
                 }
             };
-            state = match pass_rows(self, &mut stops, &mut at, next) {
+            state = match pass_rows(self, &mut at, next) {
                 Next::Key => {
                     if self.depth == 1 {
                         (self.token, self.escaped, self.foreign) = (at, false, false);

@@ -1,7 +1,6 @@
 //! Where a string does not simply go on: at a quote, a backslash, a control character, or a byte that is not ASCII.
 //!
-//! Text is looked at 64 bytes at once, and what is seen is a bit mask, one bit for each byte. [`Stops`] keeps the last one, so that the
-//! many short strings of a request (names, roles) cost a shift and a count of zeros each. How a block is looked at is the caller's
+//! Text is looked at 64 bytes at once, and what is seen is a bit mask, one bit for each byte. How a block is looked at is the caller's
 //! to choose: [`Wide`] for processors with AVX2 or AVX-512, [`Portable`] for all others. The choice is made once per call of the
 //! scanner, see `sys::scan_widest`, because asking costs as much as a block.
 //!
@@ -363,56 +362,6 @@ mod utf8 {
         entries[0xB] = any | SURROGATE | TOO_LARGE;
         four_times(entries)
     };
-}
-
-/// What has been seen of a text last. The text must be the same in all calls.
-#[derive(Debug, Clone, Copy)]
-pub struct Stops {
-    /// Where the block that `mask` describes begins.
-    base: usize,
-    mask: u64,
-}
-
-impl Stops {
-    /// No place is within 64 bytes after this one.
-    pub const UNSEEN: Stops = Stops { base: 0usize.wrapping_sub(64), mask: 0 };
-
-    /// The stops of the block at `base`, seen elsewhere.
-    #[inline(always)]
-    pub fn seen(base: usize, mask: u64) -> Stops {
-        Stops { base, mask }
-    }
-
-    /// The first stop at or after `from`, if it is within reach of one look; else a place up to which there is none, and which
-    /// may be past the text's end.
-    #[inline(always)]
-    pub fn near<L: Look>(&mut self, look: L, text: &[u8], from: usize) -> usize {
-        let within = from.wrapping_sub(self.base);
-        if within < 64 {
-            let rest = self.mask >> within;
-            if rest != 0 {
-                return from + rest.trailing_zeros() as usize;
-            }
-        }
-        self.base = from;
-        self.mask = match block_at(text, from) {
-            Some(block) => look.mask(block, Ask::Stops),
-            None => last_stops(look, text, from),
-        };
-        from + self.mask.trailing_zeros() as usize
-    }
-}
-
-/// The stops after `from`, where the text has less than a block.
-#[cold]
-#[inline(never)]
-fn last_stops<L: Look>(look: L, text: &[u8], from: usize) -> u64 {
-    let rest_bytes = text.len().saturating_sub(from);
-    match text.last_chunk() {
-        // What is before `from` is shifted out.
-        Some(block) => look.mask(block, Ask::Stops).checked_shr(64 - rest_bytes as u32).unwrap_or(0),
-        None => look.mask(&padded(text, from), Ask::Stops),
-    }
 }
 
 /// The last bytes of a text, fewer than a block, with zeros behind them, which are stops.

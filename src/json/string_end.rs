@@ -12,7 +12,7 @@
 
 use super::{
     scan::{ScanError, ScanErrorKind},
-    stops::{Ask, Look, Stops, block_at, character_bytes, cut_character_bytes, escaped, padded},
+    stops::{Ask, Look, block_at, character_bytes, cut_character_bytes, escaped, padded},
 };
 
 /// How far a string reaches.
@@ -24,8 +24,6 @@ pub struct StringEnd {
     /// There is an escape in what was taken; a character that is not ASCII.
     pub escaped: bool,
     pub foreign: bool,
-    /// What has been seen behind the end.
-    pub stops: Stops,
 }
 
 /// Bytes of one block that are not ASCII and are looked at character by character.
@@ -112,8 +110,7 @@ pub fn string_end<L: Look>(look: L, text: &[u8], from: usize) -> Result<StringEn
             (None, Some(_)) => return Err(ScanError { at: end, kind: ScanErrorKind::ControlCharacter }),
             (None, None) => (text.len(), false),
         };
-        let stops = Stops::seen(at, stops & !through_end);
-        return Ok(StringEnd { at: end, is_whole, escaped: has_escape, foreign: has_foreign, stops });
+        return Ok(StringEnd { at: end, is_whole, escaped: has_escape, foreign: has_foreign });
     }
 }
 

@@ -313,6 +313,35 @@ fn strings_are_validated_at_every_place_of_a_block() {
     }
 }
 
+/// Members of all kinds, moved through the windows that they are looked at in; and texts that end at each of their bytes.
+#[test]
+fn rows_are_taken_at_every_place_of_a_window() {
+    let values =
+        [r#"{"a": "b", "c":[1,-2.5,"x",null,{}],"\n":{"d":[]}}"#, "false", r#"[[],["é",12345678901,true],0, 1]"#];
+    let [model, stream, messages] = values;
+    let rows = format!(r#""model": {model},"k":1234,"stream":{stream}, "messages":{messages},"l":12345"#);
+    for before in 0..150 {
+        let long = "a".repeat(before);
+        for text in [format!(r#"{{"p":"{long}",{rows}}}"#), format!(r#"{{"p{long}":null,{rows}}}"#)] {
+            let scan = scan_every_way(&MEMBERS, text.as_bytes()).unwrap();
+            for (id, value) in values.into_iter().enumerate() {
+                assert_eq!(scan.member(id).map(|member| &text[member.value.range()]), Some(value), "{text}");
+            }
+            for end in text.len() - rows.len()..text.len() {
+                for (name, taken, scanner) in
+                    crate::sys::scan_each_way(&Scanner::new(&MEMBERS), &text.as_bytes()[..end])
+                {
+                    assert_eq!(
+                        (name, taken, scanner.state == State::End),
+                        (name, Ok(()), false),
+                        "{end} bytes of {text}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn runs_of_backslashes_cross_blocks() {
     for before in 50..70 {

@@ -170,21 +170,4 @@ proptest! {
             prop_assert_eq!(here, singly);
         }
     }
-
-    #[test]
-    fn finds_each_stop_in_turn(
-        text in prop::collection::vec(prop_oneof![40 => Just(b'a'), 1 => any::<u8>()], 0..700), from in 0usize..70,
-    ) {
-        let mut stops = Stops::UNSEEN;
-        let mut at = from.min(text.len());
-        while at < text.len() {
-            let expected = text[at..].iter().position(|&byte| is_stop(byte)).map_or(text.len(), |after| at + after);
-            let mut near = at;
-            while near < text.len() && !is_stop(text[near]) {
-                near = stops.near(Portable, &text, near);
-            }
-            prop_assert_eq!(near.min(text.len()), expected);
-            at = expected + 1;
-        }
-    }
 }
