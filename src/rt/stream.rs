@@ -4,9 +4,14 @@
 //! crowd of them holds none, and the buffer that is filled is the one that was used last. Each read waits for its readiness by way of
 //! the driver even where more is there already, so a fast peer cannot hold the shard.
 //!
+//! While a wait lasts, the driver is not asked about it again: each half has a bell that the driver rings, which notes that it has rung
+//! and wakes whoever polled last. So a task that other events wake, or a pool that looks whether a connection is quiet, pays for
+//! a comparison and not for a look into the driver.
+//!
 //! A caller may stop polling at any time and come back: nothing is lost, nothing is borrowed. Dropping a half with an operation in
 //! flight cancels it; the descriptor is closed once the kernel has let go of it.
 
+use futures_util::task::AtomicWaker;
 use monoio::{
     buf::IoBuf,
     io::{AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable},
@@ -19,7 +24,11 @@ use std::{
     ops::{Range, RangeFrom},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Wake, Waker, ready},
 };
 
 pub(super) enum Socket {
@@ -52,6 +61,31 @@ pub struct ReadHalf {
     watch: Pin<Box<dyn Future<Output = ()>>>,
     /// There is something to read, or the end, that nobody has read yet.
     is_ready: bool,
+    /// The watch waits, and will ring the bell.
+    is_waiting: bool,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    ringer: Waker,
+    /// Data of the waker that the bell was last given. Whoever compares it knows that the bell has not rung and so still holds it.
+    woken: *const (),
+}
+
+/// What the driver wakes. Everything is on one thread, but a waker has to be able to leave it.
+#[derive(Default)]
+struct Bell {
+    has_rung: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, Relaxed);
+        self.task.wake();
+    }
 }
 
 /// What a half and its watch share.
@@ -97,7 +131,16 @@ impl Stream {
 impl ReadHalf {
     fn new(io: ReadIo) -> ReadHalf {
         let watched = Rc::new(Watched { io, turn: Cell::default() });
-        ReadHalf { watch: Box::pin(watch(watched.clone())), watched, is_ready: false }
+        let bell = Arc::new(Bell::default());
+        ReadHalf {
+            watch: Box::pin(watch(watched.clone())),
+            watched,
+            is_ready: false,
+            is_waiting: false,
+            ringer: Waker::from(bell.clone()),
+            bell,
+            woken: std::ptr::null(),
+        }
     }
 
     /// Reads into the spare room of `buffer`, appending, once there is something to read. `Ok(0)` is the peer's end.
@@ -128,23 +171,49 @@ impl ReadHalf {
     ///
     /// # Errors
     /// What the kernel says.
+    #[inline]
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_ready {
             return Poll::Ready(Ok(()));
         }
+        if self.is_waiting && !self.bell.has_rung.load(Relaxed) {
+            if self.woken != cx.waker().data() {
+                self.wakes(cx);
+            }
+            return Poll::Pending;
+        }
+        self.poll_watch(cx)
+    }
+
+    /// Begins a wait, or finds that one is over.
+    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Before the driver is asked: what rings from then on counts.
+        self.bell.has_rung.store(false, Relaxed);
         let turn = &self.watched.turn;
         turn.set(Turn::Waits);
-        let _ = self.watch.as_mut().poll(cx);
+        let _ = self.watch.as_mut().poll(&mut Context::from_waker(&self.ringer));
         match turn.take() {
             Turn::Over(result) => {
+                self.is_waiting = false;
                 self.is_ready = result.is_ok();
                 Poll::Ready(result)
             }
             waits => {
                 turn.set(waits);
+                self.is_waiting = true;
+                self.wakes(cx);
+                if self.bell.has_rung.load(Relaxed) {
+                    // Before anyone was there to hear it.
+                    cx.waker().wake_by_ref();
+                }
                 Poll::Pending
             }
         }
+    }
+
+    fn wakes(&mut self, cx: &Context<'_>) {
+        self.bell.task.register(cx.waker());
+        self.woken = cx.waker().data();
     }
 }
 

@@ -7,7 +7,11 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     rc::Rc,
-    task::Poll,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Instant,
 };
 
@@ -29,7 +33,7 @@ fn pair() -> (Stream, TcpStream) {
 }
 
 /// Polls once, without waiting.
-async fn once<T>(mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>) -> Option<T> {
+async fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
     poll_fn(|cx| match poll(cx) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
         Poll::Pending => Poll::Ready(None),
@@ -99,6 +103,35 @@ fn read_that_finds_no_room_makes_some_and_a_large_one_is_bounded() {
         drop(sending.join().expect("sender").expect("sent"));
         assert_eq!(poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("the end"), 0);
         assert_eq!(poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("the end stays"), 0);
+    });
+}
+
+/// A pool asks with one waker, an exchange with another, the next one with a third.
+#[test]
+fn wait_wakes_whoever_asked_last() {
+    #[derive(Default)]
+    struct Asker(AtomicUsize);
+    impl Wake for Asker {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let before = Arc::new(Asker::default());
+        let waker = Waker::from(before.clone());
+        for round in 0..3 {
+            let mut asking = Context::from_waker(&waker);
+            assert!(ours.read.poll_readable(&mut asking).is_pending());
+            assert!(once(|cx| ours.read.poll_readable(cx)).await.is_none());
+            // Whoever is waked for another reason learns nothing new.
+            assert!(once(|cx| ours.read.poll_readable(cx)).await.is_none());
+            peer.write_all(&[round]).expect("send");
+            let mut buffer = Vec::with_capacity(16);
+            poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
+            assert_eq!(buffer, [round]);
+        }
+        assert_eq!(before.0.load(Relaxed), 0);
     });
 }
 

@@ -34,9 +34,7 @@ use std::{
 };
 
 pub mod parse;
-mod watch;
 use parse::parse_head;
-use watch::Watch;
 
 /// Room for one read of what comes beyond a request, where there is something already.
 const READ_AHEAD_BYTES: usize = 4 * 1024;
@@ -62,7 +60,6 @@ pub struct Client {
     ahead: Vec<u8>,
     deadline: Rc<Deadline>,
     remembered: Remembered,
-    watch: Watch,
     body: Body,
     expects_continue: bool,
     http11: bool,
@@ -105,7 +102,6 @@ pub async fn serve(shard: Rc<Shard>, transport: Transport) {
         ahead: Vec::new(),
         deadline,
         remembered: Remembered::default(),
-        watch: Watch::default(),
         body: Body::Complete,
         expects_continue: false,
         http11: true,
@@ -193,7 +189,6 @@ impl Client {
                     self.deadline.set_in_ms(idle_left_ms);
                     self.transport.shrink();
                     self.remembered.forget();
-                    self.watch = Watch::default();
                 }
                 Turn::Due => return Ok(None),
             }
@@ -215,7 +210,6 @@ impl Client {
 
     /// Reads more into `ahead`.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.watch.forget();
         if self.ahead.is_empty() {
             // What is left may be a part of a large buffer; it is not worth an uneven read.
             if self.ahead.capacity() != buffers::BUFFER_BYTES {
@@ -369,26 +363,15 @@ impl Downstream for Client {
             self.gone = true;
             return Poll::Ready(());
         }
-        // Over TLS a read may wait for something else than its socket.
-        let is_plain = matches!(self.transport, Transport::Plain(_));
-        if is_plain && self.watch.is_quiet() {
-            return Poll::Pending;
-        }
-        let watcher = if is_plain { self.watch.waker(cx) } else { cx.waker().clone() };
-        let mut watching = Context::from_waker(&watcher);
         loop {
             if self.ahead.len() >= PIPELINED_BYTES_MAX {
                 return Poll::Pending;
             }
-            match self.poll_ahead(&mut watching) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(_) => {
+            match ready!(self.poll_ahead(cx)) {
+                Ok(1..) => {}
+                _ => {
                     self.gone = true;
                     return Poll::Ready(());
-                }
-                Poll::Pending => {
-                    self.watch.begin();
-                    return Poll::Pending;
                 }
             }
         }
