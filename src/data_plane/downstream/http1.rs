@@ -72,8 +72,6 @@ pub struct Client {
     aborted: bool,
     /// No request has been read yet.
     is_first: bool,
-    /// The connection began with HTTP/2's preface; it is in `ahead`.
-    speaks_http2: bool,
 }
 
 /// How much of the present request's body is still to come.
@@ -111,52 +109,79 @@ pub async fn serve(shard: Rc<Shard>, transport: Transport) {
         gone: false,
         aborted: false,
         is_first: true,
-        speaks_http2: false,
     };
-    loop {
-        let mut inbound = match client.next_request().await {
-            Ok(Some(inbound)) => inbound,
-            Ok(None) if client.speaks_http2 => {
-                return Box::pin(http2::serve(shard, client.transport, client.ahead)).await;
-            }
-            Ok(None) => return,
-            Err(failure) => {
-                shard.state.cells.add(Cell::ProtocolErrors, 1);
-                client.keep_alive = false;
-                Box::pin(reply::refuse(&shard, &mut client, &failure)).await;
-                return Box::pin(client.linger()).await;
-            }
-        };
-        // Boxed, so that an idle connection does not carry the room that an exchange needs.
-        let after = Box::pin(exchange::run(&shard, &mut client, &mut inbound)).await;
-        if after == After::Close || client.aborted || client.gone {
-            if client.aborted {
-                client.transport.reset_on_close();
-            }
-            return;
-        }
-        if !client.keep_alive {
-            if !matches!(client.body, Body::Complete) {
-                Box::pin(client.linger()).await;
-            }
-            return;
+    let mut idle_ms = shard.current().snapshot.server.idle_timeout_ms;
+    while client.begins_within(idle_ms).await {
+        // Boxed, so that an idle connection does not carry the room that an exchange needs. It serves for as long as one request
+        // follows the other.
+        match Box::pin(client.exchanges()).await {
+            Pause::Idle { left_ms } => idle_ms = left_ms,
+            Pause::Http2 => return Box::pin(http2::serve(shard, client.transport, client.ahead)).await,
+            Pause::Lingers => return Box::pin(client.linger()).await,
+            Pause::Over => return,
         }
     }
 }
 
+/// Why no exchange follows the last one.
+enum Pause {
+    /// The client has been silent for a while; for how much longer it may be, in milliseconds.
+    Idle {
+        left_ms: u64,
+    },
+    /// It speaks HTTP/2.
+    Http2,
+    /// All was answered; what the client still sends is to be discarded.
+    Lingers,
+    Over,
+}
+
 impl Client {
-    /// Waits for the next request's head. `None`: the connection ended, idled too long, speaks HTTP/2, or the shard drains.
+    /// Waits for the first bytes of a request, with no more memory than that takes. False if they do not come.
+    async fn begins_within(&mut self, idle_ms: u64) -> bool {
+        self.deadline.set_in_ms(idle_ms);
+        let turn = poll_fn(|cx| self.poll_turn(cx, false)).await;
+        matches!(turn, Turn::Read(Ok(1..)))
+    }
+
+    /// Serves one request after the other.
+    async fn exchanges(&mut self) -> Pause {
+        let shard = self.shard.clone();
+        loop {
+            let mut inbound = match self.next_request().await {
+                Ok(Ok(inbound)) => inbound,
+                Ok(Err(pause)) => return pause,
+                Err(failure) => {
+                    shard.state.cells.add(Cell::ProtocolErrors, 1);
+                    self.keep_alive = false;
+                    Box::pin(reply::refuse(&shard, self, &failure)).await;
+                    return Pause::Lingers;
+                }
+            };
+            let after = exchange::run(&shard, self, &mut inbound).await;
+            if after == After::Close || self.aborted || self.gone {
+                if self.aborted {
+                    self.transport.reset_on_close();
+                }
+                return Pause::Over;
+            }
+            if !self.keep_alive {
+                return if matches!(self.body, Body::Complete) { Pause::Over } else { Pause::Lingers };
+            }
+        }
+    }
+
+    /// Waits for the next request's head, or for a reason not to.
     ///
     /// # Errors
     /// The request cannot be answered as HTTP/1.1; the connection must be closed after the answer.
-    async fn next_request(&mut self) -> Result<Option<Inbound>, Failure> {
-        let (head_timeout_ms, mut idle_left_ms) = {
+    async fn next_request(&mut self) -> Result<Result<Inbound, Pause>, Failure> {
+        let (head_timeout_ms, idle_ms) = {
             let server = &self.shard.current().snapshot.server;
             (server.head_timeout_ms, server.idle_timeout_ms)
         };
-        let mut shrunk = false;
         let mut begun = !self.ahead.is_empty();
-        self.deadline.set_in_ms(if begun { head_timeout_ms } else { SHRINK_AFTER_MS.min(idle_left_ms) });
+        self.deadline.set_in_ms(if begun { head_timeout_ms } else { SHRINK_AFTER_MS.min(idle_ms) });
         loop {
             if !self.ahead.is_empty() {
                 if !begun {
@@ -164,13 +189,12 @@ impl Client {
                     self.deadline.set_in_ms(head_timeout_ms);
                 }
                 if self.is_first && begins_http2(&self.ahead) {
-                    self.speaks_http2 = true;
-                    return Ok(None);
+                    return Ok(Err(Pause::Http2));
                 }
                 if let Some(inbound) = self.parse()? {
                     self.is_first = false;
                     self.deadline.clear();
-                    return Ok(Some(inbound));
+                    return Ok(Ok(inbound));
                 }
                 if self.ahead.len() >= HEAD_BYTES_MAX {
                     return Err(Failure::Http { status: 431, message: "The request's headers are too large." });
@@ -178,19 +202,14 @@ impl Client {
             }
             let turn = poll_fn(|cx| self.poll_turn(cx, begun)).await;
             match turn {
-                Turn::Read(Ok(0)) => return Ok(None),
-                Turn::Read(Ok(_)) => {}
-                Turn::Read(Err(_)) => return Ok(None),
-                Turn::Drain => return Ok(None),
+                Turn::Read(Ok(1..)) => {}
                 Turn::Due if begun => return Err(Failure::RequestTimeout),
-                Turn::Due if !shrunk && idle_left_ms > SHRINK_AFTER_MS => {
-                    shrunk = true;
-                    idle_left_ms -= SHRINK_AFTER_MS;
-                    self.deadline.set_in_ms(idle_left_ms);
+                Turn::Due if idle_ms > SHRINK_AFTER_MS => {
                     self.transport.shrink();
                     self.remembered.forget();
+                    return Ok(Err(Pause::Idle { left_ms: idle_ms - SHRINK_AFTER_MS }));
                 }
-                Turn::Due => return Ok(None),
+                Turn::Read(_) | Turn::Drain | Turn::Due => return Ok(Err(Pause::Over)),
             }
         }
     }
