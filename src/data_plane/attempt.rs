@@ -256,7 +256,7 @@ pub async fn run<D: Downstream>(
     index: u32,
     outgoing: &Outgoing<'_>,
 ) -> Result<Answered, AttemptEnd> {
-    let current = exchange.current.clone();
+    let current = exchange.current;
     let deployment = &current.snapshot.deployments[index as usize];
     exchange.settlement.record.deployment = index;
     exchange.settlement.record.attempts += 1;
@@ -337,7 +337,7 @@ async fn send<D: Downstream>(
     deployment: &Deployment,
     outgoing: &Outgoing<'_>,
 ) -> Result<(Call, AnswerHead), AttemptEnd> {
-    let current = exchange.current.clone();
+    let current = exchange.current;
     let pool = &current.pools[deployment.endpoint as usize];
     let limits = &group.deadlines;
     let mut fresh = false;

@@ -31,7 +31,6 @@ use crate::{
 use std::{
     future::poll_fn,
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -63,7 +62,7 @@ impl From<Failure> for Ended {
 /// What the steps of one exchange share.
 pub struct Exchange<'s> {
     pub shard: &'s Rc<Shard>,
-    pub current: Rc<Current>,
+    pub current: &'s Current,
     pub settlement: Settlement,
     pub deadline: Rc<Deadline>,
     /// Header lines for the answer, whatever it will be (CORS).
@@ -82,9 +81,9 @@ pub struct Exchange<'s> {
 
 /// Runs one exchange.
 pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut Inbound) -> After {
-    let current = shard.current();
+    let current = &*shard.current();
     let mut exchange = Exchange {
-        settlement: Settlement::open(shard, &current),
+        settlement: Settlement::open(shard, current),
         deadline: client.spare_deadline().unwrap_or_else(|| Rc::new(shard.deadlines.slot())),
         explain: inbound.head.debug || current.snapshot.server.explain_always,
         lines: Vec::new(),
@@ -119,12 +118,12 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut
             exchange.settlement.failed(&failure);
             shard.state.cells.add(Cell::StreamsBroken, 1);
             // What was relayed so far still goes out; then the break shows.
-            reply::flush(client, &exchange.current, &mut exchange.settlement).await;
+            reply::flush(client, exchange.current, &mut exchange.settlement).await;
             client.abort();
             return After::Close;
         }
     }
-    if reply::flush(client, &exchange.current, &mut exchange.settlement).await {
+    if reply::flush(client, exchange.current, &mut exchange.settlement).await {
         return After::KeepAlive;
     }
     exchange.settlement.record.client_gone = true;
@@ -132,7 +131,7 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut
     After::Close
 }
 
-impl Exchange<'_> {
+impl<'s> Exchange<'s> {
     async fn answer<D: Downstream>(&mut self, client: &mut D, inbound: &mut Inbound) -> Result<(), Ended> {
         if self.cross_origin(client, inbound) {
             return Ok(());
@@ -151,18 +150,18 @@ impl Exchange<'_> {
         inbound: &Inbound,
     ) -> Result<Option<&'static EndpointEntry>, Failure> {
         let route = endpoints::route(inbound.head.method.as_str(), inbound.path());
-        admit::authenticate(&self.current, inbound, client.remembered(), &mut self.settlement)?;
+        admit::authenticate(self.current, inbound, client.remembered(), &mut self.settlement)?;
         let body = match route? {
             Route::Model(id) => {
                 self.settlement.record.endpoint = ApiEndpoint::Model;
-                reply::model(&self.current, id)?
+                reply::model(self.current, id)?
             }
             Route::Api(entry) => {
                 self.settlement.record.endpoint = entry.endpoint;
                 if entry.body != BodyKind::None {
                     return Ok(Some(entry));
                 }
-                reply::models(&self.current)
+                reply::models(self.current)
             }
         };
         reply::stage_whole(client, &mut self.settlement, 200, b"application/json", &self.lines, &body);
@@ -172,9 +171,8 @@ impl Exchange<'_> {
     /// Answers a CORS preflight, or notes the headers that a page's answer needs. True when that was all.
     fn cross_origin<D: Downstream>(&mut self, client: &mut D, inbound: &Inbound) -> bool {
         let Some(origin) = inbound.value(inbound.head.origin) else { return false };
-        let current = self.current.clone();
         let (headers, is_preflight) = match cors::decide(
-            &current.snapshot.server.cors_origins,
+            &self.current.snapshot.server.cors_origins,
             cors::Facts {
                 method: inbound.head.method.as_str().as_bytes(),
                 origin: Some(origin),
@@ -203,11 +201,11 @@ impl Exchange<'_> {
         inbound: &mut Inbound,
     ) -> Result<(), Ended> {
         let mut room = BodyRoom::none(self.shard);
-        admit::open_json(inbound, &self.current, &mut room)?;
+        admit::open_json(inbound, self.current, &mut room)?;
         let came_whole = inbound.body_complete;
         let mut scanner = None;
         if !came_whole {
-            let reading = admit::read_json(client, inbound, &self.current, &self.deadline, &mut room);
+            let reading = admit::read_json(client, inbound, self.current, &self.deadline, &mut room);
             scanner = Some(Box::pin(reading).await?);
             self.settlement.received_us = self.shard.now_us();
         }
@@ -218,9 +216,9 @@ impl Exchange<'_> {
         let mut scanner = scanner.unwrap_or_else(|| Box::new(Scanner::new(&request::MEMBERS)));
         let view = admit::view(kind, &mut scanner, text)?;
         let (group, rest) = self.resolve(&view.model)?;
-        let plan = self.plan(&group, entry)?;
+        let plan = self.plan(group, entry)?;
         let outgoing = Outgoing::json(entry, &inbound.head.forward, &bytes, inbound.body_start, &view, rest);
-        let ended = self.attempts(client, &group, &plan, &outgoing).await;
+        let ended = self.attempts(client, group, &plan, &outgoing).await;
         drop(view);
         // A body that is still being sent keeps it.
         if let Ok(bytes) = Rc::try_unwrap(bytes) {
@@ -239,10 +237,10 @@ impl Exchange<'_> {
     ///
     /// # Errors
     /// `ModelNotFound`.
-    pub fn resolve<'m>(&mut self, model: &'m str) -> Result<(Arc<ModelGroup>, &'m str), Failure> {
+    pub fn resolve<'m>(&mut self, model: &'m str) -> Result<(&'s ModelGroup, &'m str), Failure> {
         let resolved =
             self.current.snapshot.resolve(model).ok_or_else(|| Failure::ModelNotFound { model: model.into() })?;
-        let group = resolved.group.clone();
+        let group = &**resolved.group;
         self.settlement.record.group = group.index;
         self.total_at_ms = self.shard.deadlines.now_ms() + group.deadlines.total_ms;
         Ok((group, &model[resolved.rest..]))
@@ -272,7 +270,7 @@ impl Exchange<'_> {
         plan: &Plan,
         outgoing: &Outgoing<'_>,
     ) -> Result<(), Ended> {
-        let budget = &self.current.clone().retries[group.index as usize];
+        let budget = &self.current.retries[group.index as usize];
         budget.earn();
         let mut wait_ms = None;
         let mut last = Upstream::Connect;

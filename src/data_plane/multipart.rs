@@ -38,7 +38,7 @@ pub async fn pass<D: Downstream>(
     entry: &'static EndpointEntry,
     inbound: &mut Inbound,
 ) -> Result<(), Ended> {
-    let current = exchange.current.clone();
+    let current = exchange.current;
     let server = &current.snapshot.server;
     if inbound.head.encoded {
         return Err(admit::encoded_body().into());
@@ -98,9 +98,9 @@ pub async fn pass<D: Downstream>(
         bytes: Rc::new(std::mem::take(&mut inbound.bytes)),
     };
     let (group, rest) = exchange.resolve(&model)?;
-    let plan = exchange.plan(&group, entry)?;
+    let plan = exchange.plan(group, entry)?;
     let outgoing = Outgoing::multipart(entry, &inbound.head.forward, &content_type, &body, rest);
-    exchange.attempts(client, &group, &plan, &outgoing).await
+    exchange.attempts(client, group, &plan, &outgoing).await
 }
 
 /// Streams what is left of the body from the client to the upstream. Ends early when the upstream takes no more: its answer, if it
