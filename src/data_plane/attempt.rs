@@ -157,14 +157,8 @@ pub enum Answered {
     Bytes(Bytes),
 }
 
-/// A whole answer, validated, or a provider's refusal that is the client's to see.
-pub struct Whole {
-    pub head: AnswerHead,
-    pub body: WholeBody,
-}
-
-/// Where a whole answer is.
-pub enum WholeBody {
+/// A whole answer, validated, or a provider's refusal that is the client's to see: where its body is. Its head is the exchange's.
+pub enum Whole {
     /// It is the call's present data, after which nothing comes.
     InPlace(Call),
     Collected(Vec<u8>),
@@ -289,8 +283,9 @@ async fn attempt<D: Downstream>(
     outgoing: &Outgoing<'_>,
     held: &mut AttemptHeld,
 ) -> Result<Progress, AttemptEnd> {
-    let (mut call, head) = send(exchange, client, group, deployment, outgoing).await?;
+    let mut call = send(exchange, client, group, deployment, outgoing).await?;
     exchange.settlement.answered_us = Some(exchange.shard.now_us());
+    let head = &exchange.head;
     match head.status {
         200..300 => {}
         401 | 403 => return Err(Upstream::Credential { status: head.status }.into()),
@@ -302,7 +297,7 @@ async fn attempt<D: Downstream>(
         }
         400..500 => {
             held.succeeded();
-            return Box::pin(rejection(exchange, client, group, deployment, call, head)).await.map(Progress::Whole);
+            return Box::pin(rejection(exchange, client, group, deployment, call)).await.map(Progress::Whole);
         }
         _ => return Err(Upstream::BadResponse.into()),
     }
@@ -311,7 +306,7 @@ async fn attempt<D: Downstream>(
         return Err(Upstream::BadResponse.into());
     }
     if outgoing.stream && head.is_event_stream() {
-        return Box::pin(first_content(exchange, client, group, outgoing, call, head)).await;
+        return Box::pin(first_content(exchange, client, group, outgoing, call)).await;
     }
     if outgoing.entry.answers_json() {
         if !head.is_json() && !head.content_type.is_empty() {
@@ -321,11 +316,12 @@ async fn attempt<D: Downstream>(
             let fill = deployment.quirks.fill_nullable && outgoing.entry.endpoint == ApiEndpoint::ChatCompletions;
             let more = next_data(exchange, client, &group.deadlines, &mut call).await?;
             if more && call.data_is_last() {
-                return Ok(judged_in_place(exchange, call, head, fill)?);
+                return Ok(judged_in_place(exchange, call, fill)?);
             }
-            return Box::pin(collected(exchange, client, group, call, head, more, fill)).await;
+            return Box::pin(collected(exchange, client, group, call, more, fill)).await;
         }
     }
+    let head = std::mem::take(&mut exchange.head);
     Ok(Progress::Bytes(Box::new(Opened { head, call, held: Vec::new() })))
 }
 
@@ -336,7 +332,7 @@ async fn send<D: Downstream>(
     group: &ModelGroup,
     deployment: &Deployment,
     outgoing: &Outgoing<'_>,
-) -> Result<(Call, AnswerHead), AttemptEnd> {
+) -> Result<Call, AttemptEnd> {
     let current = exchange.current;
     let pool = &current.pools[deployment.endpoint as usize];
     let limits = &group.deadlines;
@@ -376,7 +372,10 @@ async fn send<D: Downstream>(
             break exchange.unless_over(waited, Upstream::HeadersTimeout)?;
         };
         match head {
-            Ok(head) => return Ok((call, head)),
+            Ok(head) => {
+                exchange.head = head;
+                return Ok(call);
+            }
             Err(Upstream::ResetBeforeAnswer) if call.is_reused() && !fresh && !outgoing.is_spent() => fresh = true,
             Err(failure) => return Err(failure.into()),
         }
@@ -384,23 +383,17 @@ async fn send<D: Downstream>(
 }
 
 /// A JSON answer of which all came in one read: it is judged and passed on from there.
-fn judged_in_place(
-    exchange: &mut Exchange<'_>,
-    call: Call,
-    head: AnswerHead,
-    fill: bool,
-) -> Result<Progress, Upstream> {
+fn judged_in_place(exchange: &mut Exchange<'_>, call: Call, fill: bool) -> Result<Progress, Upstream> {
     let mut patch = exchange.shard.patch.borrow_mut();
     let filled = judge(&mut Scanner::new(&answer::MEMBERS), call.data(), fill, &mut patch, &mut exchange.settlement)?;
     drop(patch);
-    let body = match filled {
-        None => WholeBody::InPlace(call),
+    Ok(Progress::Whole(match filled {
+        None => Whole::InPlace(call),
         Some(filled) => {
             call.consume_and_finish();
-            WholeBody::Collected(filled)
+            Whole::Collected(filled)
         }
-    };
-    Ok(Progress::Whole(Whole { head, body }))
+    }))
 }
 
 /// A JSON answer that comes in several runs of data, or in none.
@@ -409,11 +402,10 @@ async fn collected<D: Downstream>(
     client: &mut D,
     group: &ModelGroup,
     mut call: Call,
-    head: AnswerHead,
     mut more: bool,
     fill: bool,
 ) -> Result<Progress, AttemptEnd> {
-    let mut body = Vec::with_capacity(head.content_length.unwrap_or(1024) as usize);
+    let mut body = Vec::with_capacity(exchange.head.content_length.unwrap_or(1024) as usize);
     let mut scanner = Scanner::new(&answer::MEMBERS);
     while more {
         body.extend_from_slice(call.data());
@@ -421,6 +413,7 @@ async fn collected<D: Downstream>(
         call.consume(taken);
         scanner.advance(&body).map_err(|_| Upstream::BadResponse)?;
         if body.len() > ANSWER_HELD_BYTES_MAX {
+            let head = std::mem::take(&mut exchange.head);
             return Ok(Progress::Bytes(Box::new(Opened { head, call, held: body })));
         }
         more = next_data(exchange, client, &group.deadlines, &mut call).await?;
@@ -429,7 +422,7 @@ async fn collected<D: Downstream>(
     let filled = judge(&mut scanner, &body, fill, &mut patch, &mut exchange.settlement)?;
     drop(patch);
     call.finish();
-    Ok(Progress::Whole(Whole { head, body: WholeBody::Collected(filled.unwrap_or(body)) }))
+    Ok(Progress::Whole(Whole::Collected(filled.unwrap_or(body))))
 }
 
 /// Is this an answer, what did it cost, and what does it lack? With `fill`, returns the completed text if it lacks anything;
@@ -471,7 +464,6 @@ async fn rejection<D: Downstream>(
     group: &ModelGroup,
     deployment: &Deployment,
     mut call: Call,
-    head: AnswerHead,
 ) -> Result<Whole, AttemptEnd> {
     let mut body = Vec::new();
     while next_data(exchange, client, &group.deadlines, &mut call).await? {
@@ -486,9 +478,9 @@ async fn rejection<D: Downstream>(
     if judged.is_ok_and(|facts| facts.error.is_some()) && !deployment.is_credential_in(&body) {
         call.finish();
         exchange.settlement.record.code = "upstream_rejected";
-        return Ok(Whole { head, body: WholeBody::Collected(body) });
+        return Ok(Whole::Collected(body));
     }
-    Err(AttemptEnd::Ended(Ended::Failed(Failure::Rejected { status: head.status })))
+    Err(AttemptEnd::Ended(Ended::Failed(Failure::Rejected { status: exchange.head.status })))
 }
 
 /// Waits for the next run of an answer's data; false at its end.
@@ -510,7 +502,6 @@ async fn first_content<D: Downstream>(
     group: &ModelGroup,
     outgoing: &Outgoing<'_>,
     mut call: Call,
-    head: AnswerHead,
 ) -> Result<Progress, AttemptEnd> {
     let chunks = matches!(outgoing.entry.endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Completions);
     let usage_asked = matches!(&outgoing.body, Body::Json { view, .. } if view.include_usage);
@@ -541,6 +532,7 @@ async fn first_content<D: Downstream>(
             Verdict::Malformed => return Err(Upstream::BadResponse.into()),
             Verdict::Truncated => return Err(Upstream::Truncated.into()),
         }
+        let head = std::mem::take(&mut exchange.head);
         return Ok(Progress::Events(Box::new(Begun { head, call, pass, held, verdict })));
     }
 }

@@ -11,6 +11,7 @@ use super::{
     multipart, relay, reply,
     settle::Settlement,
     shard::{BodyRoom, Current, Shard},
+    upstream::answer_head::AnswerHead,
 };
 use crate::{
     config::snapshot::ModelGroup,
@@ -65,6 +66,8 @@ pub struct Exchange<'s> {
     pub current: &'s Current,
     pub settlement: Settlement,
     pub deadline: Rc<Deadline>,
+    /// Head of the answer that the present attempt got. Here and not with the answer, which goes from hand to hand.
+    pub head: AnswerHead,
     /// Header lines for the answer, whatever it will be (CORS).
     pub lines: Vec<u8>,
     /// The client wants to know what was done.
@@ -86,6 +89,7 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut
         settlement: Settlement::open(shard, current),
         deadline: client.spare_deadline().unwrap_or_else(|| Rc::new(shard.deadlines.slot())),
         explain: inbound.head.debug || current.snapshot.server.explain_always,
+        head: AnswerHead::default(),
         lines: Vec::new(),
         total_at_ms: u64::MAX,
         asked_at_ms: 0,

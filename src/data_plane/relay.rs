@@ -5,7 +5,7 @@
 //! stream that ends without its end becomes an error event; bytes that cannot carry one break off.
 
 use super::{
-    attempt::{Begun, Bytes, Events, Opened, SILENCE_MS, Whole, WholeBody},
+    attempt::{Begun, Bytes, Events, Opened, SILENCE_MS, Whole},
     downstream::{Downstream, ReplyHead},
     exchange::{Ended, Exchange},
     reply,
@@ -36,21 +36,20 @@ pub fn whole<D: Downstream>(exchange: &mut Exchange<'_>, client: &mut D, whole: 
         // Told in the answer itself, so as of now.
         exchange.settlement.replied_us = Some(exchange.shard.now_us());
     }
-    let Whole { head, body } = whole;
     if exchange.lines.is_empty() {
-        exchange.lines = head.forward;
+        std::mem::swap(&mut exchange.lines, &mut exchange.head.forward);
     } else {
-        exchange.lines.extend_from_slice(&head.forward);
+        exchange.lines.extend_from_slice(&exchange.head.forward);
     }
     exchange.explain_lines();
+    let Exchange { head, lines, settlement, .. } = exchange;
     let content_type: &[u8] = if head.content_type.is_empty() { b"application/json" } else { &head.content_type };
-    let (lines, settlement) = (&exchange.lines, &mut exchange.settlement);
-    match body {
-        WholeBody::InPlace(call) => {
+    match whole {
+        Whole::InPlace(call) => {
             reply::stage_whole(client, settlement, head.status, content_type, lines, call.data());
             call.consume_and_finish();
         }
-        WholeBody::Collected(body) => {
+        Whole::Collected(body) => {
             reply::stage_whole(client, settlement, head.status, content_type, lines, &body);
         }
     }
