@@ -562,8 +562,9 @@ impl Exchange<'_> {
 
     /// As `phase`, for a client that waits for a stream: it hears from us sooner than the phase may end.
     pub fn quiet_phase(&mut self, ms: u64) {
-        self.phase(ms);
-        self.deadline.set_at_ms(self.phase_at_ms.min(self.shard.deadlines.now_ms() + SILENCE_MS));
+        let now_ms = self.shard.deadlines.now_ms();
+        self.phase_at_ms = now_ms.saturating_add(ms).min(self.total_at_ms);
+        self.deadline.set_at_ms(self.phase_at_ms.min(now_ms + SILENCE_MS));
     }
 
     /// The deadline fired. Where only the silence became too long and not the phase, opens the client's stream, says that it is

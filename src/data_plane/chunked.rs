@@ -64,8 +64,8 @@ impl ChunkedDecoder {
         self.state == State::Done
     }
 
-    /// Reads up to the end of one run of data, the end of the body, or the end of `input`. Call again with the rest until
-    /// nothing is consumed or it is done.
+    /// Reads up to the end of one run of data and of the line that it is, the end of the body, or the end of `input`. Call again with
+    /// the rest until nothing is consumed or it is done.
     ///
     /// # Errors
     /// `BadChunk`; the connection must be closed.
@@ -75,10 +75,16 @@ impl ChunkedDecoder {
             if self.state == State::Data {
                 let data = at..at + usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len() - at);
                 self.left -= data.len() as u64;
+                let mut consumed = data.end;
                 if self.left == 0 {
                     self.state = State::DataCr;
+                    // The line end mostly comes with its data, and is no reason for another step then.
+                    if input[consumed..].starts_with(b"\r\n") {
+                        self.state = State::Size;
+                        consumed += 2;
+                    }
                 }
-                return Ok(Step { consumed: data.end, data, done: false });
+                return Ok(Step { consumed, data, done: false });
             }
             self.byte(input[at])?;
             at += 1;
@@ -86,20 +92,18 @@ impl ChunkedDecoder {
         Ok(Step { consumed: at, data: at..at, done: self.is_done() })
     }
 
-    /// The short way from one run of data to the next, for a size as everybody writes it that has come whole: the bytes of its
-    /// line, and of the line end before it. 0, with nothing changed, for whatever else there is.
+    /// The short way to a run of data, for a size as everybody writes it that has come whole: the bytes of its line. 0, with nothing
+    /// changed, for whatever else there is.
     #[inline]
     fn line(&mut self, input: &[u8]) -> usize {
-        let start = match (self.state, input) {
-            (State::DataCr, [b'\r', b'\n', ..]) => 2,
-            (State::Size, _) if self.seen == 0 => 0,
-            _ => return 0,
-        };
-        let digits_max = input.len().min(start + DIGITS_AT_ONCE);
+        if self.state != State::Size || self.seen > 0 {
+            return 0;
+        }
         let mut size = 0;
-        let mut at = start;
-        while at < digits_max
-            && let Some(digit) = digit(input[at])
+        let mut at = 0;
+        while at < DIGITS_AT_ONCE
+            && let Some(byte) = input.get(at)
+            && let Some(digit) = digit(*byte)
         {
             size = size << 4 | u64::from(digit);
             at += 1;

@@ -438,10 +438,11 @@ impl Downstream for Client {
             return;
         }
         if self.chunked_reply {
-            let mut size = [0; 18];
-            let size = chunk_size(bytes.len(), &mut size);
+            let (size, size_bytes) = chunk_size(bytes.len());
             self.transport.stage_with(size.len() + bytes.len() + 2, |out| {
-                out.extend_from_slice(size);
+                // Bytes whose number is known are copied in registers.
+                out.extend_from_slice(&size);
+                out.truncate(out.len() - size.len() + size_bytes);
                 out.extend_from_slice(bytes);
                 out.extend_from_slice(b"\r\n");
             });
@@ -495,20 +496,18 @@ fn decode_in_place(decoder: &mut ChunkedDecoder, raw: usize, bytes: &mut Vec<u8>
     Ok(surplus)
 }
 
-/// `size` in hexadecimal and CRLF.
-fn chunk_size(size: usize, buffer: &mut [u8; 18]) -> &[u8] {
+/// `size` in hexadecimal and CRLF, and how many bytes that is.
+fn chunk_size(size: usize) -> ([u8; 18], usize) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    buffer[16..].copy_from_slice(b"\r\n");
-    let mut at = 16;
+    let digits = (usize::BITS - (size | 1).leading_zeros()).div_ceil(4) as usize;
+    let mut text = [0; 18];
     let mut rest = size;
-    loop {
-        at -= 1;
-        buffer[at] = HEX[rest & 15];
+    for place in text[..digits].iter_mut().rev() {
+        *place = HEX[rest & 15];
         rest >>= 4;
-        if rest == 0 || at == 0 {
-            return &buffer[at..];
-        }
     }
+    text[digits..digits + 2].copy_from_slice(b"\r\n");
+    (text, digits + 2)
 }
 
 const REQUEST_ID_NAME: &[u8] = b"\r\nx-request-id: ";

@@ -80,6 +80,9 @@ impl PassThrough {
                     same_bytes += bytes;
                 }
                 out.extend_from_slice(feed.skip_events(same_bytes));
+                if feed.rest().is_empty() {
+                    return Verdict::More;
+                }
             }
             match feed.next() {
                 Err(_) => return Verdict::Malformed,
