@@ -129,13 +129,15 @@ pub struct LineStops {
 /// Looks at 256 bytes with the widest instructions that this processor has.
 #[inline]
 pub fn line_stops(bytes: &[u8; 256]) -> LineStops {
-    #[cfg(target_arch = "x86_64")]
-    if vectors() >= Vectors::Avx2 {
-        // SAFETY: `line_stops_avx2` is safe but for the features that it is compiled for, and the processor has just said that it has
-        // them.
-        return unsafe { line_stops_avx2(bytes) };
+    match vectors() {
+        // SAFETY: `line_stops_avx512` is safe but for the features that it is compiled for, and the processor has said that it has them.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx512 => unsafe { line_stops_avx512(bytes) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx2 => unsafe { line_stops_avx2(bytes) },
+        _ => line_stops_portable(bytes),
     }
-    line_stops_portable(bytes)
 }
 
 /// Which bytes are in a token: bit n of entry l for the byte whose lower half is l and whose upper half is n. Only bytes below 0x80.
@@ -166,14 +168,35 @@ fn line_stops_portable(bytes: &[u8; 256]) -> LineStops {
     stops
 }
 
+// What a shuffle by the upper half of a byte gives: the bit of its row. Bytes from 0x80 on have none: they are in no token.
+#[cfg(target_arch = "x86_64")]
+const TOKEN_ROW_BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// As `line_stops_avx2`, 64 bytes at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn line_stops_avx512(bytes: &[u8; 256]) -> LineStops {
+    use std::arch::x86_64::*;
+    let rows = _mm512_broadcast_i32x4(load_sse2(&TOKEN_ROWS));
+    let bits = _mm512_broadcast_i32x4(load_sse2(&TOKEN_ROW_BITS));
+    let mut stops = LineStops { names: [0; 4], values: [0; 4] };
+    let (blocks, _) = bytes.as_chunks::<64>();
+    for ((block, names), values) in blocks.iter().zip(&mut stops.names).zip(&mut stops.values) {
+        let bytes = load_avx512(block);
+        let upper = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), _mm512_set1_epi8(15));
+        *names = _mm512_testn_epi8_mask(_mm512_shuffle_epi8(rows, bytes), _mm512_shuffle_epi8(bits, upper));
+        let is_control = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8));
+        *values = is_control | _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(0x7f));
+    }
+    stops
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn line_stops_avx2(bytes: &[u8; 256]) -> LineStops {
     use std::arch::x86_64::*;
-    // What a shuffle by the upper half gives: the bit of its row. Bytes from 0x80 on have none: they are in no token.
-    const ROW_BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0];
     let rows = _mm256_broadcastsi128_si256(load_sse2(&TOKEN_ROWS));
-    let bits = _mm256_broadcastsi128_si256(load_sse2(&ROW_BITS));
+    let bits = _mm256_broadcastsi128_si256(load_sse2(&TOKEN_ROW_BITS));
     let look = |half: &[u8; 32]| {
         let bytes = load_avx2(half);
         let upper = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15));
@@ -197,10 +220,16 @@ fn line_stops_avx2(bytes: &[u8; 256]) -> LineStops {
     stops
 }
 
-/// Both ways to find [`LineStops`], for the tests to compare.
+/// What the tests compare: each way to find [`LineStops`] that this processor has.
 #[cfg(test)]
-pub fn line_stops_both_ways(bytes: &[u8; 256]) -> (LineStops, LineStops) {
-    (line_stops_portable(bytes), line_stops(bytes))
+pub fn line_stops_each_way(bytes: &[u8; 256]) -> Vec<LineStops> {
+    let mut ways = vec![line_stops_portable(bytes), line_stops(bytes)];
+    #[cfg(target_arch = "x86_64")]
+    if ask_for_vectors() >= Vectors::Avx2 {
+        // SAFETY: as in `line_stops`; what has wider vectors has these too.
+        ways.push(unsafe { line_stops_avx2(bytes) });
+    }
+    ways
 }
 
 /// The bytes as a vector.
