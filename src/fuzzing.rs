@@ -80,16 +80,16 @@ fn unchunked(input: &[u8], piece: usize) -> Option<(Vec<u8>, usize)> {
 pub fn request_head(input: &[u8]) {
     use downstream::http1::parse::parse_head;
     let whole = parse_head(input);
-    does_not_depend_on_cuts(input, &whole, |head| head.bytes, parse_head);
+    does_not_depend_on_cuts(input, &whole, |head| head.frame.bytes, parse_head);
 
     let mut fields = [httparse::EMPTY_HEADER; limits::HEADERS_MAX];
     let mut theirs = httparse::Request::new(&mut fields);
     let taken = theirs.parse(input);
     match whole {
         Ok(Some(ours)) => {
-            assert_eq!(taken, Ok(httparse::Status::Complete(ours.bytes)), "accepted, but not by httparse");
-            assert_eq!(theirs.version, Some(u8::from(ours.is_http11)));
-            assert_eq!(theirs.method == Some("HEAD"), ours.is_head);
+            assert_eq!(taken, Ok(httparse::Status::Complete(ours.frame.bytes)), "accepted, but not by httparse");
+            assert_eq!(theirs.version, Some(u8::from(ours.frame.is_http11)));
+            assert_eq!(theirs.method == Some("HEAD"), ours.frame.is_head);
             assert_eq!(theirs.path.map(str::as_bytes), Some(ours.head.target.of(input)));
             same_lines(input, theirs.headers);
             let one = |name| last(theirs.headers, name);

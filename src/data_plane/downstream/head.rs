@@ -7,7 +7,7 @@ use crate::data_plane::field_lines::{FieldLine, append_line, is_named};
 use std::ops::Range;
 
 /// A request as it was read: its head, and as much of its body as came along.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inbound {
     pub head: RequestHead,
     /// Head bytes, then body bytes.

@@ -6,11 +6,7 @@
 //!
 //! One answer at a time, in order; pipelined requests wait in the read-ahead buffer, which is bounded.
 
-use super::{
-    BodyError, Downstream, ReplyHead,
-    head::{Inbound, RequestHead},
-    http2,
-};
+use super::{BodyError, Downstream, ReplyHead, head::Inbound, http2};
 use crate::{
     data_plane::{
         buffers,
@@ -34,7 +30,7 @@ use std::{
 };
 
 pub mod parse;
-use parse::parse_head;
+use parse::read_head;
 
 /// Room for one read of what comes beyond a request, where there is something already.
 const READ_AHEAD_BYTES: usize = 4 * 1024;
@@ -147,10 +143,11 @@ impl Client {
     /// Serves one request after the other.
     async fn exchanges(&mut self) -> Pause {
         let shard = self.shard.clone();
+        let mut inbound = Inbound::default();
         loop {
-            let mut inbound = match self.next_request().await {
-                Ok(Ok(inbound)) => inbound,
-                Ok(Err(pause)) => return pause,
+            match self.next_request(&mut inbound).await {
+                Ok(None) => {}
+                Ok(Some(pause)) => return pause,
                 Err(failure) => {
                     shard.state.cells.add(Cell::ProtocolErrors, 1);
                     self.keep_alive = false;
@@ -168,14 +165,16 @@ impl Client {
             if !self.keep_alive {
                 return if matches!(self.body, Body::Complete) { Pause::Over } else { Pause::Lingers };
             }
+            // A connection that waits holds none of its last request's memory.
+            (inbound.bytes, inbound.head.forward) = (Vec::new(), Vec::new());
         }
     }
 
-    /// Waits for the next request's head, or for a reason not to.
+    /// Waits for the next request's head and puts it into `inbound`, or for a reason not to.
     ///
     /// # Errors
     /// The request cannot be answered as HTTP/1.1; the connection must be closed after the answer.
-    async fn next_request(&mut self) -> Result<Result<Inbound, Pause>, Failure> {
+    async fn next_request(&mut self, inbound: &mut Inbound) -> Result<Option<Pause>, Failure> {
         let (head_timeout_ms, idle_ms) = {
             let server = &self.shard.current().snapshot.server;
             (server.head_timeout_ms, server.idle_timeout_ms)
@@ -189,12 +188,12 @@ impl Client {
                     self.deadline.set_in_ms(head_timeout_ms);
                 }
                 if self.is_first && begins_http2(&self.ahead) {
-                    return Ok(Err(Pause::Http2));
+                    return Ok(Some(Pause::Http2));
                 }
-                if let Some(inbound) = self.parse()? {
+                if self.parse(inbound)? {
                     self.is_first = false;
                     self.deadline.clear();
-                    return Ok(Ok(inbound));
+                    return Ok(None);
                 }
                 if self.ahead.len() >= HEAD_BYTES_MAX {
                     return Err(Failure::Http { status: 431, message: "The request's headers are too large." });
@@ -207,9 +206,9 @@ impl Client {
                 Turn::Due if idle_ms > SHRINK_AFTER_MS => {
                     self.transport.shrink();
                     self.remembered.forget();
-                    return Ok(Err(Pause::Idle { left_ms: idle_ms - SHRINK_AFTER_MS }));
+                    return Ok(Some(Pause::Idle { left_ms: idle_ms - SHRINK_AFTER_MS }));
                 }
-                Turn::Read(_) | Turn::Drain | Turn::Due => return Ok(Err(Pause::Over)),
+                Turn::Read(_) | Turn::Drain | Turn::Due => return Ok(Some(Pause::Over)),
             }
         }
     }
@@ -241,21 +240,23 @@ impl Client {
     }
 
     /// Takes a head from `ahead` if one is complete, with as much of the body as is there.
-    fn parse(&mut self) -> Result<Option<Inbound>, Failure> {
-        let Some(parsed) = parse_head(&self.ahead)? else { return Ok(None) };
-        self.http11 = parsed.is_http11;
-        self.bodiless_reply = parsed.is_head;
-        self.keep_alive = parsed.keep_alive;
-        self.expects_continue = parsed.head.expects_continue;
-        Ok(Some(self.take(parsed.head, parsed.bytes)))
+    fn parse(&mut self, inbound: &mut Inbound) -> Result<bool, Failure> {
+        let Some(frame) = read_head(&self.ahead, &mut inbound.head)? else { return Ok(false) };
+        self.http11 = frame.is_http11;
+        self.bodiless_reply = frame.is_head;
+        self.keep_alive = frame.keep_alive;
+        self.expects_continue = inbound.head.expects_continue;
+        self.take(inbound, frame.bytes);
+        Ok(true)
     }
 
-    fn take(&mut self, head: RequestHead, body_start: usize) -> Inbound {
-        let mut bytes = std::mem::take(&mut self.ahead);
+    fn take(&mut self, inbound: &mut Inbound, body_start: usize) {
+        inbound.bytes = std::mem::take(&mut self.ahead);
+        let bytes = &mut inbound.bytes;
         let here = bytes.len() - body_start;
-        let end = match head.content_length {
+        let end = match inbound.head.content_length {
             // Chunks are decoded when they are asked for: until then they are not the body.
-            _ if head.unsized_body => {
+            _ if inbound.head.unsized_body => {
                 self.body = Body::Chunked { decoder: ChunkedDecoder::default() };
                 body_start
             }
@@ -272,8 +273,8 @@ impl Client {
             self.ahead.extend_from_slice(&bytes[end..]);
             bytes.truncate(end);
         }
-        let body_complete = matches!(self.body, Body::Complete);
-        Inbound { head, bytes, body_start, body_complete }
+        inbound.body_start = body_start;
+        inbound.body_complete = matches!(self.body, Body::Complete);
     }
 
     /// Sends what is staged and the end, then discards what the client still sends, while it does, then closes.

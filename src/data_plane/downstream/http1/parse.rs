@@ -22,7 +22,13 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub struct ParsedHead {
     pub head: RequestHead,
-    /// Bytes of it, with the empty line at its end.
+    pub frame: Frame,
+}
+
+/// What of a head concerns its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Bytes of the head, with the empty line at its end.
     pub bytes: usize,
     pub is_http11: bool,
     /// The client wants to go on after this exchange.
@@ -36,6 +42,18 @@ pub struct ParsedHead {
 /// # Errors
 /// The request cannot be answered as HTTP/1.1; the connection must be closed after the refusal.
 pub fn parse_head(bytes: &[u8]) -> Result<Option<ParsedHead>, Failure> {
+    let mut head = RequestHead::default();
+    let frame = read_head(bytes, &mut head)?;
+    Ok(frame.map(|frame| ParsedHead { head, frame }))
+}
+
+/// As `parse_head`, into the place where the head will stay: it is too large to be moved about. What `head` was is forgotten, and what it
+/// is counts only when it has come whole.
+///
+/// # Errors
+/// As there.
+#[inline]
+pub fn read_head(bytes: &[u8], head: &mut RequestHead) -> Result<Option<Frame>, Failure> {
     let mut lines = FieldLines::new(bytes, HEADERS_MAX);
     let line = match lines.start_line() {
         Ok(line) => line,
@@ -46,7 +64,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<ParsedHead>, Failure> {
     };
     let (method, target, is_http11) = request_line(line)?;
     let target_start = lines.taken() - b"\r\n".len() - line.len() + method.len() + b" ".len();
-    let mut head = RequestHead {
+    *head = RequestHead {
         method: Method::parse(method),
         target: Span::new(target_start..target_start + target.len()),
         ..RequestHead::default()
@@ -110,12 +128,12 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<ParsedHead>, Failure> {
     if is_http11 && head.host.is_none() {
         return Err(bad("The Host header is missing."));
     }
-    Ok(Some(ParsedHead { head, bytes: length, is_http11, keep_alive, is_head: method == b"HEAD" }))
+    Ok(Some(Frame { bytes: length, is_http11, keep_alive, is_head: method == b"HEAD" }))
 }
 
 /// The refusal of a line, unless a later line is malformed: then the former may not be what it seems, for example folded.
 #[cold]
-fn unless_malformed(mut lines: FieldLines<'_>, failure: Failure) -> Result<Option<ParsedHead>, Failure> {
+fn unless_malformed(mut lines: FieldLines<'_>, failure: Failure) -> Result<Option<Frame>, Failure> {
     loop {
         match lines.next_line() {
             Ok(_) => {}

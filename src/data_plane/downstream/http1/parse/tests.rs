@@ -16,7 +16,7 @@ fn a_head_as_an_sdk_sends_it() {
     let text = "POST /v1/chat/completions?a=b HTTP/1.1\r\nHost: localhost:4000\r\nConnection: keep-alive\r\nContent-Type: \
                 application/json\r\nAUTHORIZATION: Bearer x\r\nIdempotency-Key:  7\r\ncookie: a=b\r\nx-ringway-debug: true\r\n\
                 Content-Length: 12\r\n\r\n{\"model\":1}";
-    let ParsedHead { head, bytes, is_http11, keep_alive, is_head } = parse(text);
+    let ParsedHead { head, frame: Frame { bytes, is_http11, keep_alive, is_head } } = parse(text);
     let of = |span: Option<Span>| span.map(|span| span.of(text.as_bytes()));
     assert_eq!(&text[bytes..], "{\"model\":1}");
     assert!(is_http11 && keep_alive && !is_head);
@@ -32,10 +32,10 @@ fn a_head_as_an_sdk_sends_it() {
 
 #[test]
 fn what_a_head_says_about_its_connection() {
-    assert!(!parse("GET / HTTP/1.0\r\n\r\n").keep_alive);
-    assert!(!parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: x, Close\r\n\r\n").keep_alive);
-    assert!(parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: closed\r\n\r\n").keep_alive);
-    assert!(parse("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n").is_head);
+    assert!(!parse("GET / HTTP/1.0\r\n\r\n").frame.keep_alive);
+    assert!(!parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: x, Close\r\n\r\n").frame.keep_alive);
+    assert!(parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: closed\r\n\r\n").frame.keep_alive);
+    assert!(parse("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n").frame.is_head);
     assert!(parse("POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-Continue\r\n\r\n").head.expects_continue);
     assert!(!parse("POST / HTTP/1.0\r\nexpect: 100-continue\r\n\r\n").head.expects_continue);
 }
