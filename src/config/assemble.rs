@@ -9,7 +9,9 @@ use super::{
     diagnostic::Report,
     load::read_bounded,
     lookup::ConfigMap,
-    snapshot::{ClientKey, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Secret, Snapshot},
+    snapshot::{
+        ClientKey, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Secret, Snapshot, http1_chat_start,
+    },
     tree::join,
 };
 use crate::{limits::CA_FILE_BYTES_MAX, policy::keys, providers::USER_AGENT};
@@ -88,6 +90,7 @@ fn deployment(index: u32, checked: &CheckedDeployment, account: &Account, endpoi
         base_path: account.base.path.clone(),
         upstream_model: checked.model.as_deref().map(Box::from),
         headers: account.headers.clone(),
+        http1_chat_start: http1_chat_start(&account.base.path, &lines),
         http1_lines: Secret::new(lines),
     }
 }

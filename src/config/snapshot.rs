@@ -119,6 +119,18 @@ pub struct Deployment {
     /// The constant lines of an HTTP/1.1 request head to this deployment: host, credential, user-agent, accept-encoding;
     /// each ends with CRLF. Secret.
     pub http1_lines: Secret,
+    /// How the HTTP/1.1 head of a chat request with a JSON body begins, as [`http1_chat_start`] makes it: nearly all requests are such,
+    /// and it is copied in one piece. Secret.
+    pub http1_chat_start: Secret,
+}
+
+/// The path of chat requests, after a deployment's own.
+pub const CHAT_PATH: &str = "/chat/completions";
+
+/// Request line, the deployment's lines, content-type, and the name of the header that says what is accepted.
+pub fn http1_chat_start(base_path: &str, lines: &[u8]) -> Secret {
+    let line = format!("POST {base_path}{CHAT_PATH} HTTP/1.1\r\n");
+    Secret::new([line.as_bytes(), lines, b"content-type: application/json\r\naccept: "].concat())
 }
 
 impl Deployment {

@@ -17,6 +17,10 @@ use std::ops::Range;
 /// Bytes that are looked at in one go.
 const WINDOW_BYTES: usize = 256;
 
+/// Bytes that are copied of a line, whatever its length: so many are moved in registers, where an exact copy is a call. Few lines of
+/// those that are passed on are longer.
+const CHUNK_BYTES: usize = 64;
+
 /// Reads the lines of one head in order: `start_line` once, then `next_line` until it stops.
 pub struct FieldLines<'a> {
     bytes: &'a [u8],
@@ -227,7 +231,13 @@ impl<'a> FieldLine<'a> {
                     out.extend_from_slice(prefix);
                 }
                 let start = out.len();
-                out.extend_from_slice(line);
+                match self.bytes[self.start + skipped..].first_chunk::<CHUNK_BYTES>() {
+                    Some(chunk) if line.len() <= CHUNK_BYTES => {
+                        out.extend_from_slice(chunk);
+                        out.truncate(start + line.len());
+                    }
+                    _ => out.extend_from_slice(line),
+                }
                 let name_bytes = self.colon - self.start - skipped;
                 if let Some(name) = out.get_mut(start..start + name_bytes) {
                     make_lower_case(name);

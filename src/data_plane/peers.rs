@@ -5,7 +5,7 @@
 
 use super::upstream::{Content, Piece, RequestBody, UpstreamContext, UpstreamRequest};
 use crate::{
-    config::snapshot::{Deployment, Endpoint, EndpointKey, HttpVersions, Pool as Bounds, Secret},
+    config::snapshot::{Deployment, Endpoint, EndpointKey, HttpVersions, Pool as Bounds, Secret, http1_chat_start},
     providers::{Auth, Dialect, Provider, Quirks},
     rt::{self, Deadlines, Driver, DriverChoice},
     telemetry::cells::Cell,
@@ -191,6 +191,7 @@ pub fn deployment() -> Deployment {
         upstream_model: None,
         headers: vec![("authorization".into(), Secret::new(*b"Bearer abc"))],
         http1_lines: Secret::new(*b"host: peer.test\r\n"),
+        http1_chat_start: http1_chat_start("/v1", b"host: peer.test\r\n"),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
         lookup::ConfigMap,
         snapshot::{
             ClientKey, Deadlines, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Pool, Secret, Server,
-            Snapshot,
+            Snapshot, http1_chat_start,
         },
     },
     providers::{Auth, Dialect, Provider, Quirks},
@@ -89,6 +89,7 @@ pub fn add_deployment(snapshot: &mut Snapshot, name: &str) -> u32 {
         upstream_model: None,
         headers: Vec::new(),
         http1_lines: Secret::new(Vec::new()),
+        http1_chat_start: http1_chat_start("/v1", b""),
     }));
     index
 }

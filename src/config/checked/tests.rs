@@ -68,6 +68,10 @@ fn request_lines_hold_host_credential_and_headers() {
         env!("CARGO_PKG_VERSION")
     );
     assert_eq!(lines, expected);
+    let chat_start = snapshot.deployments[0].http1_chat_start.expose();
+    let expected =
+        format!("POST /openai/v1/chat/completions HTTP/1.1\r\n{lines}content-type: application/json\r\naccept: ");
+    assert_eq!(chat_start.escape_ascii().to_string(), expected.escape_default().to_string());
     assert_eq!(&*snapshot.deployments[0].base_path, "/openai/v1");
 }
 

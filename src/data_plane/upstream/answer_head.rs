@@ -40,7 +40,7 @@ const JSON: &[u8] = b"application/json";
 const FORWARD_BYTES_MAX: usize = 4 * 1024;
 
 /// Room for them that suffices for what providers send, in bytes.
-const FORWARD_BYTES_USUAL: usize = 256;
+const FORWARD_BYTES_USUAL: usize = 512;
 
 impl AnswerHead {
     pub fn new(status: u16) -> AnswerHead {

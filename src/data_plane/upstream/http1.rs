@@ -9,6 +9,7 @@
 
 use super::{Content, Piece, UpstreamRequest, answer_head::AnswerHead, pool::Http1Lease};
 use crate::{
+    config::snapshot::CHAT_PATH,
     data_plane::{buffers, chunked::ChunkedDecoder},
     error::Upstream,
     limits::{INTERIM_ANSWERS_MAX, READ_BYTES, UPSTREAM_HEAD_BYTES_MAX},
@@ -61,37 +62,35 @@ enum Framing {
 impl Call {
     /// Stages the request. Nothing is sent before the first poll.
     pub fn start(mut lease: Http1Lease, request: UpstreamRequest<'_>) -> Call {
-        let mut digits = itoa::Buffer::new();
         let transport = &mut lease.transport;
         let lines = request.deployment.http1_lines.expose();
-        let (framing, length): (&[u8], &str) = match request.body.length {
-            Some(length) => (b"content-length: ", digits.format(length)),
-            None => (b"transfer-encoding: chunked", ""),
-        };
         let copied = match &request.body.content {
             Content::Patched { patch, text } => patch.patched_bytes(text.len()),
             Content::Pieces(_) => 0,
         };
+        let is_chat = request.content_type == b"application/json"
+            && request.path == CHAT_PATH
+            && request.base_path == &*request.deployment.base_path;
         // The parts of known length are 160 bytes at most.
         let head_bytes = 160 + request.base_path.len() + request.path.len() + lines.len() + request.content_type.len();
         transport.stage_with(head_bytes + request.forward.len() + copied, |out| {
-            out.extend_from_slice(b"POST ");
-            out.extend_from_slice(request.base_path.as_bytes());
-            out.extend_from_slice(request.path.as_bytes());
-            out.extend_from_slice(b" HTTP/1.1\r\n");
-            out.extend_from_slice(lines);
-            // Nearly all requests are one of two, which are copied in one piece.
-            match (request.content_type, request.accept) {
-                (b"application/json", "application/json") => {
-                    out.extend_from_slice(b"content-type: application/json\r\naccept: application/json\r\n");
-                }
-                (b"application/json", "text/event-stream") => {
-                    out.extend_from_slice(b"content-type: application/json\r\naccept: text/event-stream\r\n");
-                }
-                (content_type, accept) => {
-                    out.extend_from_slice(b"content-type: ");
-                    out.extend_from_slice(content_type);
-                    out.extend_from_slice(b"\r\naccept: ");
+            if is_chat {
+                out.extend_from_slice(request.deployment.http1_chat_start.expose());
+            } else {
+                out.extend_from_slice(b"POST ");
+                out.extend_from_slice(request.base_path.as_bytes());
+                out.extend_from_slice(request.path.as_bytes());
+                out.extend_from_slice(b" HTTP/1.1\r\n");
+                out.extend_from_slice(lines);
+                out.extend_from_slice(b"content-type: ");
+                out.extend_from_slice(request.content_type);
+                out.extend_from_slice(b"\r\naccept: ");
+            }
+            // What is known here is copied in registers.
+            match request.accept {
+                "application/json" => out.extend_from_slice(b"application/json\r\n"),
+                "text/event-stream" => out.extend_from_slice(b"text/event-stream\r\n"),
+                accept => {
                     out.extend_from_slice(accept.as_bytes());
                     out.extend_from_slice(b"\r\n");
                 }
@@ -99,8 +98,13 @@ impl Call {
             if !request.forward.is_empty() {
                 out.extend_from_slice(request.forward);
             }
-            out.extend_from_slice(framing);
-            out.extend_from_slice(length.as_bytes());
+            match request.body.length {
+                Some(length) => {
+                    out.extend_from_slice(b"content-length: ");
+                    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                }
+                None => out.extend_from_slice(b"transfer-encoding: chunked"),
+            }
             out.extend_from_slice(b"\r\n\r\n");
             if let Content::Patched { patch, text } = &request.body.content {
                 patch.append_to(text, out);
