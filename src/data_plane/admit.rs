@@ -33,14 +33,14 @@ pub fn authenticate(
 ) -> Result<(), Failure> {
     let snapshot = &*current.snapshot;
     let host = inbound.value(inbound.head.host).unwrap_or_default();
-    if !policy::host::host_allowed(host, &snapshot.server.allowed_hosts) {
-        return Err(Failure::HostNotAllowed);
-    }
     let now_s = settlement.record.at_us / 1_000_000;
     let authorization = inbound.value(inbound.head.authorization).unwrap_or_default();
-    if let Some(key) = remembered.as_ref().and_then(|shown| shown.recall(snapshot, authorization, now_s)) {
+    if let Some(key) = remembered.as_ref().and_then(|shown| shown.recall(snapshot, host, authorization, now_s)) {
         settlement.record.key = key;
         return Ok(());
+    }
+    if !policy::host::host_allowed(host, &snapshot.server.allowed_hosts) {
+        return Err(Failure::HostNotAllowed);
     }
     match keys::bearer_token(authorization) {
         None if snapshot.open_access => {}
@@ -50,7 +50,7 @@ pub fn authenticate(
             let key = keys::authenticate(snapshot, token, now_s)?;
             settlement.record.key = key.index;
             if let Some(remembered) = remembered {
-                remembered.note(snapshot, authorization, key);
+                remembered.note(snapshot, host, authorization, key);
             }
         }
     }

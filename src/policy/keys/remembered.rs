@@ -1,9 +1,9 @@
-//! What a connection has shown last and whose it was, so that a client that says the same again is not looked up again.
+//! What a connection has shown last and whose it was, so that a client that says the same to the same host is not looked up again.
 //!
 //! It holds under the snapshot that it was found in and until the key expires: after a reload the client is looked up anew, so a
-//! key that is gone is refused with the next request. Only what was accepted is remembered.
+//! key that is gone is refused with the next request, as is a host. Only what was accepted is remembered.
 //!
-//! Both values are secrets that need not belong to one client (a proxy may carry many over one connection), so they are compared in
+//! The shown and the remembered value are secrets that need not belong to one client (a proxy may carry many over one connection), so they are compared in
 //! a time that depends on their length alone. The copy lives as long as its connection is in use, beside the buffers that hold the
 //! same bytes, and is given up with them when it idles.
 
@@ -22,6 +22,8 @@ struct Shown {
     key: u32,
     /// Unix time in seconds; `u64::MAX` for a key that does not expire.
     expires_at_s: u64,
+    /// The `Host` value that came with it.
+    host: Box<[u8]>,
     /// The whole `Authorization` value. Secret.
     authorization: Box<[u8]>,
 }
@@ -29,22 +31,27 @@ struct Shown {
 /// Shortest and longest value that is remembered, in bytes: a key of ours has 53 with its scheme.
 const AUTHORIZATION_BYTES: RangeInclusive<usize> = BLOCK..=256;
 
+/// Longest host that is remembered, in bytes: no name in the DNS is longer.
+const HOST_BYTES_MAX: usize = 255;
+
 impl Remembered {
-    /// The index of the key, if this very value was accepted before and still is.
+    /// The index of the key, if these very values were accepted before and still are.
     #[inline]
-    pub fn recall(&self, snapshot: &Snapshot, authorization: &[u8], now_s: u64) -> Option<u32> {
+    pub fn recall(&self, snapshot: &Snapshot, host: &[u8], authorization: &[u8], now_s: u64) -> Option<u32> {
         let shown = self.0.as_deref()?;
-        let holds = shown.generation == snapshot.generation && now_s < shown.expires_at_s;
+        let holds = shown.generation == snapshot.generation && now_s < shown.expires_at_s && *shown.host == *host;
         (holds && are_equal(&shown.authorization, authorization)).then_some(shown.key)
     }
 
-    /// Remembers a value that was accepted.
-    pub fn note(&mut self, snapshot: &Snapshot, authorization: &[u8], key: &ClientKey) {
-        self.0 = AUTHORIZATION_BYTES.contains(&authorization.len()).then(|| {
+    /// Remembers values that were accepted.
+    pub fn note(&mut self, snapshot: &Snapshot, host: &[u8], authorization: &[u8], key: &ClientKey) {
+        let is_usual = AUTHORIZATION_BYTES.contains(&authorization.len()) && host.len() <= HOST_BYTES_MAX;
+        self.0 = is_usual.then(|| {
             Box::new(Shown {
                 generation: snapshot.generation,
                 key: key.index,
                 expires_at_s: key.expires_at_s.unwrap_or(u64::MAX),
+                host: host.into(),
                 authorization: authorization.into(),
             })
         });
