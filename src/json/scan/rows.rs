@@ -75,29 +75,31 @@ impl Scanner {
         }
         let (mut is_at_key, mut is_after_value) = (next == Next::Key, next == Next::AfterValue);
         let (at, next) = 'rows: loop {
-            while is_after_value {
-                let word = word!();
-                let is_in_object = nesting & 1 == 1;
-                if is_in_object && word as u16 == u16::from_le_bytes(*b",\"") {
-                    offset += 1;
-                    is_at_key = true;
-                    break;
-                } else if word as u8 == closing_of(is_in_object) && nesting != ROOT {
-                    offset += 1;
-                    nesting >>= 1;
-                    if nesting == ROOT {
-                        self.note_value(text, base.wrapping_add(offset));
+            if is_after_value {
+                loop {
+                    let word = word!();
+                    let is_in_object = nesting & 1 == 1;
+                    if is_in_object && word as u16 == u16::from_le_bytes(*b",\"") {
+                        offset += 1;
+                        is_at_key = true;
+                        break;
+                    } else if word as u8 == closing_of(is_in_object) && nesting != ROOT {
+                        offset += 1;
+                        nesting >>= 1;
+                        if nesting == ROOT {
+                            self.note_value(text, base.wrapping_add(offset));
+                        }
+                    } else if !is_in_object && word as u8 == b',' {
+                        offset += 1;
+                        is_at_key = false;
+                        break;
+                    } else if is_in_object && word << 40 == u64::from_le_bytes(*b"\0\0\0\0\0, \"") {
+                        offset += 2;
+                        is_at_key = true;
+                        break;
+                    } else {
+                        break 'rows (base.wrapping_add(offset), Next::AfterValue);
                     }
-                } else if !is_in_object && word as u8 == b',' {
-                    offset += 1;
-                    is_at_key = false;
-                    break;
-                } else if is_in_object && word << 40 == u64::from_le_bytes(*b"\0\0\0\0\0, \"") {
-                    offset += 2;
-                    is_at_key = true;
-                    break;
-                } else {
-                    break 'rows (base.wrapping_add(offset), Next::AfterValue);
                 }
             }
             let word = if is_at_key {
