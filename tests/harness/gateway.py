@@ -241,18 +241,6 @@ class Direct:
         provider = next(iter(providers.values()))
         return cls(provider["at"] if isinstance(provider, dict) else provider)
 
-    def spawn(self, environment=None):
-        """Starts the process and does not wait for it."""
-        command = [binary("ringway"), "serve", "--config", self.config_path]
-        inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
-        own = {"TEST_CREDENTIAL": self.credential, "RUST_BACKTRACE": "1"}
-        self.child = Child(command, self.folder, {**inherited, **own, **(environment or {})})
-
-    def restart(self):
-        """Starts it again, under the same configuration, after it has ended."""
-        assert not self.child.running()
-        assert self._launch(None), self.child.stderr[-4000:]
-
     def model_of(self, provider, model):
         return model
 
