@@ -7,4 +7,5 @@
 
 pub mod limits;
 pub mod load;
+pub mod results;
 pub mod sim;
