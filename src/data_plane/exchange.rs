@@ -280,7 +280,7 @@ impl<'s> Exchange<'s> {
         let mut last = Upstream::Connect;
         for (nth, &index) in plan.candidates().iter().enumerate() {
             if nth > 0 {
-                if last.retry() == Retry::Budgeted && !budget.spend() {
+                if last.retry() == Retry::Budgeted && !budget.spend(self.shard.deadlines.now_ms()) {
                     break;
                 }
                 self.shard.state.cells.add(Cell::Retries, 1);

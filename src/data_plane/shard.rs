@@ -13,6 +13,7 @@ use crate::{
     error::Upstream,
     json::patch::Patch,
     node::{Node, Phase, ShardState},
+    policy::retries::RetryBudget,
     rt::{self, Accepted, Deadlines, Driver, Mailbox, MailboxSender},
     sys,
     telemetry::{
@@ -116,35 +117,6 @@ impl Standing {
     /// Until when, and why, if it is parked at `now_ms`.
     pub fn parked(&self, now_ms: u64) -> Option<(u64, Upstream)> {
         self.parked.borrow().clone().filter(|(until_ms, _)| *until_ms > now_ms)
-    }
-}
-
-/// Retries of attempts that a provider may have worked on: one for every five requests of a group, and a few in hand, so that
-/// an outage does not turn into a multiple of its load.
-pub struct RetryBudget {
-    /// In fifths of a retry.
-    credit: Cell<u32>,
-}
-
-const RETRY_COST: u32 = 5;
-const RETRY_CREDIT_MAX: u32 = 10 * RETRY_COST;
-
-impl Default for RetryBudget {
-    fn default() -> Self {
-        RetryBudget { credit: Cell::new(RETRY_CREDIT_MAX) }
-    }
-}
-
-impl RetryBudget {
-    /// A request of the group began.
-    pub fn earn(&self) {
-        self.credit.set((self.credit.get() + 1).min(RETRY_CREDIT_MAX));
-    }
-
-    /// True if a retry may be made; it is paid for then.
-    pub fn spend(&self) -> bool {
-        let left = self.credit.get().checked_sub(RETRY_COST);
-        left.map(|left| self.credit.set(left)).is_some()
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod cors;
 pub mod host;
 pub mod keys;
+pub mod retries;

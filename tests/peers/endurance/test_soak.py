@@ -45,12 +45,14 @@ BROKEN = ["reset_after:2", "close_after:3", "eof_after:2", "error_after:2", "bad
 
 
 class Log:
-    """The access log, moved away whenever it is opened anew: what is counted is deleted, and disks stay small."""
+    """The access log, moved away whenever it is opened anew: what is counted is deleted, and disks stay small. Lines of failures that no
+    script asked for are kept, to be shown when the soak fails."""
 
     def __init__(self, gateway):
         self.path = gateway.folder / "access.log"
         self.moved = gateway.folder / "access.log.1"
         self.lines = 0
+        self.failures = []
 
     def move(self):
         self.path.rename(self.moved)
@@ -60,8 +62,10 @@ class Log:
             with open(path, encoding="utf-8") as file:
                 for line in file:
                     assert line.endswith("\n"), f"cut: {line}"
-                    json.loads(line)
+                    entry = json.loads(line)
                     self.lines += 1
+                    if (entry["status"] or 0) >= 400 and entry["model"] != "broken/*" and len(self.failures) < 100:
+                        self.failures.append(line)
             path.unlink()
 
 
@@ -133,16 +137,16 @@ def test_soak(ringway, simulate, tmp_path):
     ]
     print("resident over time:", " ".join(f"{bytes_ / 1048576:.1f}" for bytes_ in course), "MiB")
     print(f"resident {low / 1048576:.1f} -> {high / 1048576:.1f} MiB, descriptors {few} -> {many}")
+    # Every exchange is in the log, but for those that were dropped and counted as that.
+    answers = gateway.metric("ringway_requests_total")
+    lost = gateway.metric("ringway_access_log_dropped_total") + gateway.metric("ringway_access_log_lines_lost_total")
+    gateway.wait_metric("ringway_access_log_lines_total", lambda value: value + lost >= answers)
+    log.count(log.path)
+    print("".join(log.failures), end="")
     for name, figure in figures.items():
         assert figure["requests"] > 0 and figure["errors"] == {}, (name, figure["errors"])
     assert gone > 0 and failed > 0 and reloads > 0
     assert high - low <= GROWTH_BYTES_MAX, (low, high)
     assert many - few <= GROWTH_DESCRIPTORS_MAX, (few, many)
     assert "panicked" not in gateway.child.stderr
-
-    # Every exchange is in the log, but for those that were dropped and counted as that.
-    answers = gateway.metric("ringway_requests_total")
-    lost = gateway.metric("ringway_access_log_dropped_total") + gateway.metric("ringway_access_log_lines_lost_total")
-    gateway.wait_metric("ringway_access_log_lines_total", lambda value: value + lost >= answers)
-    log.count(log.path)
     assert log.lines + lost == answers, (log.lines, lost, answers)

@@ -5,6 +5,7 @@ Nothing of it surfaces where another deployment can answer; where none can, the 
 
 import contextlib
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -280,6 +281,18 @@ def test_server_errors_of_all_cost_a_bounded_number_of_attempts(couple, wire):
     assert 2 <= sides.ill.stats().requests + sides.well.stats().requests <= 4
     line = sides.gateway.wait_log("the exchange", lambda line: line["status"] == 502)
     assert line["attempts"] == sides.ill.stats().requests + sides.well.stats().requests
+
+
+def test_an_outage_adds_a_fifth_to_the_load_of_the_others(couple):
+    sides = couple()
+    sides.ill.fail("status:503")
+    requests, began = 300, time.monotonic()
+    statuses = [chat(sides.gateway).status for _ in range(requests)]
+    # Twenty in hand, one for five requests, two a second.
+    retries_max = 20 + requests / 5 + 2 * (time.monotonic() - began + 1)
+    assert 20 + requests / 5 - 1 <= sides.well.stats().requests <= retries_max
+    assert statuses.count(200) == sides.well.stats().requests
+    assert statuses.count(503) == requests - statuses.count(200)
 
 
 # Row 9
