@@ -67,6 +67,9 @@ pub const ADDRESSES_MAX: usize = 16;
 /// Upstream names looked up at once. Each takes a thread of the blocking pool for as long as the C library waits.
 pub const LOOKUPS_MAX: usize = 16;
 
+/// Commands that wait for the control thread, which takes them within a tenth of a second: to stop, to stop at once, to reload.
+pub const COMMANDS_MAX: usize = 16;
+
 /// Access-log records that may wait in one shard's ring. The writer looks at least every 100 ms, so this covers bursts of
 /// 160,000 exchanges a second on one shard.
 pub const ACCESS_LOG_RECORDS_MAX: usize = 16 * 1024;

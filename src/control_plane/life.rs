@@ -11,7 +11,8 @@
 //! was asked to is started again, at once the first time, then after 1, 2, 4 ... 30 s as long as it keeps ending within a
 //! minute. The watchdog is fed only while every shard turns, so a shard that hangs ends the process, and with it the hang.
 //!
-//! A reload that fails changes nothing and says so in the log, in the status and in the metrics.
+//! A reload that fails changes nothing and says so in the log, in the status and in the metrics. One that names new hosts comes into force
+//! when these have been looked up, two seconds later at most; a second one meanwhile takes its place.
 
 use super::{
     certificates::{Certificates, Refreshed},
@@ -32,7 +33,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::Ordering::{Acquire, Release},
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release},
+        },
     },
     time::{Duration, Instant},
 };
@@ -40,6 +44,9 @@ use tokio::sync::Notify;
 
 /// Loads the configuration. Given are the snapshot in force and the generation that the new one must have.
 pub type ReloadFn = Box<dyn FnMut(Option<&Snapshot>, u64) -> Result<Snapshot, String> + Send>;
+
+/// Begins to look up the names of a snapshot that have no address yet; the flag is set when that is over.
+pub type LookUpFn = Box<dyn FnMut(Arc<Snapshot>) -> Arc<AtomicBool> + Send>;
 
 /// Starts the shard of this index again; its state has been made ready for that.
 pub type RestartFn = Box<dyn FnMut(usize) -> io::Result<()> + Send>;
@@ -71,6 +78,7 @@ pub(super) struct Parts {
     pub node: Arc<Node>,
     pub health: Arc<Health>,
     pub reload: ReloadFn,
+    pub look_up: LookUpFn,
     pub restart_shard: RestartFn,
     pub certificates: Option<Certificates>,
     pub log: Option<LogCommands>,
@@ -83,6 +91,7 @@ pub(super) struct Parts {
 
 pub(super) struct Life {
     parts: Parts,
+    arriving: Option<Arriving>,
     settle_by: Instant,
     /// When running exchanges are cut; set when draining begins.
     cut_at: Option<Instant>,
@@ -91,6 +100,14 @@ pub(super) struct Life {
     feed_at: Instant,
     certificates_at: Instant,
     restarts: Box<[Restarts]>,
+}
+
+/// A new configuration whose names are looked up before it comes into force.
+struct Arriving {
+    snapshot: Arc<Snapshot>,
+    looked_up: Arc<AtomicBool>,
+    /// When it comes into force all the same.
+    by: Instant,
 }
 
 /// How often one shard has been started again of late.
@@ -106,6 +123,8 @@ const RESTART_WAIT_MIN: Duration = Duration::from_secs(1);
 /// A shard that lived this long has recovered.
 const RESTART_FORGIVEN: Duration = Duration::from_secs(60);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(5);
+/// What a new configuration waits for the first addresses of its names. A name that does not resolve must not hold up the rest.
+const FIRST_ADDRESSES: Duration = Duration::from_secs(2);
 
 impl Life {
     pub fn new(parts: Parts, now: Instant) -> Life {
@@ -119,6 +138,7 @@ impl Life {
             feed_at: now,
             certificates_at: now + CERTIFICATES_EVERY,
             restarts: parts.node.shards.iter().map(|_| fresh).collect(),
+            arriving: None,
             parts,
         }
     }
@@ -127,6 +147,9 @@ impl Life {
     pub fn turn(&mut self, now: Instant) -> Option<Ended> {
         self.parts.health.observe(now);
         self.feed_watchdog(now);
+        if let Some(arriving) = self.arriving.take_if(|it| now >= it.by || it.looked_up.load(Acquire)) {
+            self.reloaded(Ok(arriving.snapshot), now);
+        }
         match self.parts.node.phase() {
             Phase::Starting => {
                 self.restart_dead_shards(now);
@@ -161,6 +184,9 @@ impl Life {
             return self.cut(now);
         }
         self.parts.node.advance(Phase::Draining);
+        if self.arriving.take().is_some() {
+            self.report(false, "the process is draining");
+        }
         // No shard is started from here on. What starts them holds the listening sockets as well: as long as one copy is open
         // the kernel completes connections that nobody will accept, instead of refusing them.
         self.parts.restart_shard = Box::new(|_| Ok(()));
@@ -212,7 +238,23 @@ impl Life {
         reloading.extend(NotifyState::monotonic_usec_now());
         self.parts.notifier.send(&reloading);
 
-        let (mut ok, mut status) = self.reload_configuration();
+        let snapshot = match self.load() {
+            Ok(snapshot) => Arc::new(snapshot),
+            Err(why) => return self.reloaded(Err(why), now),
+        };
+        resolver::prefill(&snapshot, Some(&self.parts.node.snapshot.load()));
+        if resolver::lacks_addresses(&snapshot) {
+            let looked_up = (self.parts.look_up)(Arc::clone(&snapshot));
+            self.arriving = Some(Arriving { snapshot, looked_up, by: now + FIRST_ADDRESSES });
+        } else {
+            self.reloaded(Ok(snapshot), now);
+        }
+    }
+
+    /// Brings what was loaded into force, the certificate and a new log file with it, and says what became of the reload.
+    fn reloaded(&mut self, outcome: Result<Arc<Snapshot>, String>, now: Instant) {
+        self.arriving = None;
+        let (mut ok, mut status) = self.publish(outcome);
         if let Some(certificates) = &mut self.parts.certificates {
             if let Refreshed::Refused(error) = certificates.reload(&self.parts.node) {
                 ok = false;
@@ -232,15 +274,13 @@ impl Life {
     }
 
     /// Publishes the new configuration if it is good; what became of it, on one line.
-    fn reload_configuration(&mut self) -> (bool, String) {
-        let node = Arc::clone(&self.parts.node);
-        let outcome = self.load();
+    fn publish(&mut self, outcome: Result<Arc<Snapshot>, String>) -> (bool, String) {
+        let node = &self.parts.node;
         node.process.set(ProcessCell::ReloadSucceeded, u64::from(outcome.is_ok()));
         node.process.set(ProcessCell::ReloadAtS, unix_s());
         match outcome {
             Ok(snapshot) => {
-                resolver::prefill(&snapshot, Some(&node.snapshot.load()));
-                node.publish(Arc::new(snapshot));
+                node.publish(snapshot);
                 node.process.add(ProcessCell::Reloads, 1);
                 self.parts.reloaded.notify_one();
                 let status = format!("configuration reloaded: generation {} is in force", node.generation());

@@ -20,7 +20,8 @@ pub mod resolver;
 pub use life::{Ended, ReloadFn, RestartFn};
 
 use crate::{
-    limits::LOOKUPS_MAX,
+    config::snapshot::Snapshot,
+    limits::{COMMANDS_MAX, LOOKUPS_MAX},
     node::Node,
     telemetry::{access_log::writer::LogCommands, operator_log},
 };
@@ -33,7 +34,10 @@ use outcome::ReloadOutcome;
 use resolver::{Resolver, SystemLookup};
 use std::{
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Release},
+    },
     time::{Duration, Instant, SystemTime},
 };
 use tokio::{
@@ -73,12 +77,12 @@ pub enum Command {
     Reload,
 }
 
-pub type CommandSender = mpsc::UnboundedSender<Command>;
-pub type CommandReceiver = mpsc::UnboundedReceiver<Command>;
+pub type CommandSender = mpsc::Sender<Command>;
+pub type CommandReceiver = mpsc::Receiver<Command>;
 
 /// A way to ask the control thread. Dropping the sender asks for nothing.
 pub fn commands() -> (CommandSender, CommandReceiver) {
-    mpsc::unbounded_channel()
+    mpsc::channel(COMMANDS_MAX)
 }
 
 /// Time between two looks at the shards.
@@ -118,12 +122,23 @@ async fn control(args: ControlArgs) -> io::Result<Ended> {
             }
         });
     }
-    tokio::spawn(Resolver::new(Arc::clone(&node), SystemLookup::default()).run(Arc::clone(&reloaded)));
+    let lookup = SystemLookup::default();
+    tokio::spawn(Resolver::new(Arc::clone(&node), lookup.clone()).run(Arc::clone(&reloaded)));
+    let look_up = Box::new(move |snapshot: Arc<Snapshot>| {
+        let (lookup, done) = (lookup.clone(), Arc::new(AtomicBool::new(false)));
+        let looked_up = Arc::clone(&done);
+        tokio::spawn(async move {
+            resolver::first_addresses(&snapshot, &lookup).await;
+            done.store(true, Release);
+        });
+        looked_up
+    });
 
     let parts = Parts {
         node,
         health,
         reload: args.reload,
+        look_up,
         restart_shard: args.restart_shard,
         certificates: args.certificates,
         log: args.log,

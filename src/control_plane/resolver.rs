@@ -6,6 +6,9 @@
 //! system prefers, so that one broken family costs a single connect. Order within an unchanged set is kept: DNS servers
 //! rotate it with each answer, and pools should not see a change where there is none.
 //!
+//! A configuration that names new hosts waits for their first addresses before it comes into force (`first_addresses`), so that its
+//! deployments can be used from its first request on.
+//!
 //! getaddrinfo rather than a resolver of our own: /etc/hosts, nsswitch and search domains work as the operator expects. It
 //! blocks, so it runs on the blocking pool, at most `LOOKUPS_MAX` at once even if it hangs.
 
@@ -30,8 +33,8 @@ pub trait Lookup {
     fn lookup(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
 
-/// getaddrinfo(3).
-#[derive(Debug)]
+/// getaddrinfo(3). Clones share the bound.
+#[derive(Debug, Clone)]
 pub struct SystemLookup {
     permits: Arc<Semaphore>,
 }
@@ -143,6 +146,27 @@ pub fn prefill(snapshot: &Snapshot, before: Option<&Snapshot>) {
             }
         }
     }
+}
+
+/// True when a name of `snapshot` has no address at all.
+pub fn lacks_addresses(snapshot: &Snapshot) -> bool {
+    snapshot.endpoints.iter().any(|endpoint| endpoint.addresses.load().is_empty())
+}
+
+/// Looks up the names that have no address at all, once each, and ends when all have been answered. What fails is left to the rounds
+/// that follow, which also say so.
+pub async fn first_addresses(snapshot: &Snapshot, lookup: &impl Lookup) {
+    let mut names = names(snapshot);
+    names.retain(|_, endpoints| endpoints.iter().any(|endpoint| endpoint.addresses.load().is_empty()));
+    stream::iter(names)
+        .for_each_concurrent(LOOKUPS_MAX, |(name, endpoints)| async move {
+            let answer = tokio::time::timeout(PATIENCE, lookup.lookup(bare(&name.0), name.1)).await;
+            if let Ok(Ok(addresses)) = answer {
+                let addresses = interleave(addresses);
+                endpoints.iter().for_each(|endpoint| store(endpoint, &addresses));
+            }
+        })
+        .await;
 }
 
 /// The names to look up, each with the endpoints that want its addresses.

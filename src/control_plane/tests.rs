@@ -96,11 +96,11 @@ fn from_ready_over_reload_to_drained() {
     running.await_message("READY=1");
     assert!(running.ask("/readyz").starts_with("HTTP/1.1 200"));
     assert!(running.ask("/livez").starts_with("HTTP/1.1 200"));
-    running.commands.send(Command::Reload).expect("running");
+    running.commands.try_send(Command::Reload).expect("running");
     running.await_message("RELOADING=1");
     running.await_message("READY=1");
     assert!(running.ask("/metrics").contains("\nringway_config_generation 2\n"));
-    running.commands.send(Command::Stop).expect("running");
+    running.commands.try_send(Command::Stop).expect("running");
     running.await_message("STOPPING=1");
     assert_eq!(running.end(), Ended::Drained);
 }
@@ -136,9 +136,9 @@ fn reload_opens_the_log_anew() {
     let writer = writers.recv().expect("sent above");
     running.await_message("READY=1");
     std::fs::rename(&path, logs.path().join("access.log.1")).expect("rotated");
-    running.commands.send(Command::Reload).expect("running");
+    running.commands.try_send(Command::Reload).expect("running");
     running.await_message("RELOADING=1");
-    running.commands.send(Command::Stop).expect("running");
+    running.commands.try_send(Command::Stop).expect("running");
     assert_eq!(running.end(), Ended::Drained);
     assert!(writer.stop(Duration::from_secs(60)));
     assert!(path.exists());

@@ -13,6 +13,8 @@ struct Subject {
     now: Instant,
     manager: UnixDatagram,
     restarted: mpsc::Receiver<usize>,
+    /// Ends the lookup of new names.
+    looked_up: Arc<AtomicBool>,
     /// Holds the manager's socket and the reload's outcome.
     directory: tempfile::TempDir,
 }
@@ -28,10 +30,15 @@ fn subject(load: Load) -> Subject {
     let node = Arc::new(Node::new(Arc::new(fixtures::empty(1)), 2));
     let now = Instant::now();
     let (restarts, restarted) = mpsc::channel();
+    let looked_up = Arc::new(AtomicBool::new(false));
     let parts = Parts {
         node: Arc::clone(&node),
         health: Arc::new(Health::new(Arc::clone(&node), now)),
         reload: Box::new(load),
+        look_up: {
+            let looked_up = Arc::clone(&looked_up);
+            Box::new(move |_| Arc::clone(&looked_up))
+        },
         restart_shard: Box::new(move |index| restarts.send(index).map_err(io::Error::other)),
         certificates: None,
         log: None,
@@ -40,7 +47,7 @@ fn subject(load: Load) -> Subject {
         watchdog: Some(Duration::from_secs(10)),
         reloaded: Arc::new(Notify::new()),
     };
-    Subject { life: Life::new(parts, now), node, now, manager, restarted, directory }
+    Subject { life: Life::new(parts, now), node, now, manager, restarted, looked_up, directory }
 }
 
 impl Subject {
@@ -90,6 +97,12 @@ impl Subject {
 
 fn good(_: Option<&Snapshot>, generation: u64) -> Result<Snapshot, String> {
     Ok(fixtures::empty(generation))
+}
+
+fn with_a_new_name(_: Option<&Snapshot>, generation: u64) -> Result<Snapshot, String> {
+    let mut snapshot = fixtures::empty(generation);
+    fixtures::add_endpoint(&mut snapshot, "new.example", 443);
+    Ok(snapshot)
 }
 
 fn bad(_: Option<&Snapshot>, _: u64) -> Result<Snapshot, String> {
@@ -221,6 +234,8 @@ fn reload_takes_no_working_upstream_away() {
     let mut subject = subject(load).serving();
     subject.life.reload(subject.now);
     assert_eq!(*SEEN.lock().expect("not poisoned"), Some(1));
+    subject.looked_up.store(true, Release);
+    subject.after(100);
     let address = SocketAddr::from(([192, 0, 2, 1], 443));
     subject.node.snapshot.load().endpoints[0].addresses.store(Arc::new(vec![address]));
     subject.life.reload(subject.now);
@@ -300,4 +315,55 @@ fn watchdog_is_fed_twice_per_interval_while_every_shard_turns() {
 #[test]
 fn exit_codes_tell_the_ends_apart() {
     assert_eq!([Ended::Drained, Ended::Abandoned, Ended::Cut].map(Ended::exit_code), [0, 1, 3]);
+}
+
+#[test]
+fn a_reload_waits_for_the_addresses_of_new_names() {
+    let mut subject = subject(with_a_new_name).serving();
+    subject.life.reload(subject.now);
+    subject.after(100);
+    assert_eq!(subject.node.generation(), 1);
+    assert_eq!(subject.messages().len(), 1, "reloading, and nothing yet of its end");
+    subject.looked_up.store(true, Release);
+    subject.after(100);
+    assert_eq!(subject.node.generation(), 2);
+    assert!(subject.messages()[0].starts_with("READY=1\n"));
+    assert!(subject.outcome().contains("generation 2 is in force"));
+}
+
+#[test]
+fn a_reload_does_not_wait_for_ever() {
+    let mut subject = subject(with_a_new_name).serving();
+    subject.life.reload(subject.now);
+    subject.after(1_999);
+    assert_eq!(subject.node.generation(), 1);
+    subject.after(1);
+    assert_eq!(subject.node.generation(), 2);
+}
+
+#[test]
+fn a_second_reload_takes_the_place_of_one_that_waits() {
+    fn first_new_then_good(_: Option<&Snapshot>, generation: u64) -> Result<Snapshot, String> {
+        static CALLS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        if CALLS.fetch_add(1, Release) == 0 { with_a_new_name(None, generation) } else { good(None, generation) }
+    }
+    let mut subject = subject(first_new_then_good).serving();
+    subject.life.reload(subject.now);
+    subject.life.reload(subject.now);
+    assert_eq!(subject.node.generation(), 2);
+    assert!(subject.node.snapshot.load().endpoints.is_empty());
+    subject.looked_up.store(true, Release);
+    subject.after(5_000);
+    assert_eq!(subject.node.generation(), 2);
+}
+
+#[test]
+fn a_reload_that_waits_ends_with_the_process() {
+    let mut subject = subject(with_a_new_name).serving();
+    subject.life.reload(subject.now);
+    subject.life.stop(subject.now);
+    subject.looked_up.store(true, Release);
+    subject.after(5_000);
+    assert_eq!(subject.node.generation(), 1);
+    assert!(subject.outcome().contains("the process is draining"));
 }

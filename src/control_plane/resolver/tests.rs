@@ -183,3 +183,18 @@ async fn system_lookup_knows_localhost() {
     let found = SystemLookup::default().lookup("localhost", 443).await.expect("in /etc/hosts");
     assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback() && address.port() == 443));
 }
+
+#[tokio::test]
+async fn only_names_without_an_address_are_looked_up_first() {
+    let node = node(1, &["known.example", "new.example", "gone.example"]);
+    let snapshot = node.snapshot.load_full();
+    store(&snapshot.endpoints[0], &["192.0.2.7:443".parse().expect("an address")]);
+    assert!(lacks_addresses(&snapshot));
+    let script = Script::default().then("new.example", Ok(&["192.0.2.8:443"]));
+    first_addresses(&snapshot, &script).await;
+    assert_eq!(*script.asked.lock().expect("not poisoned"), ["gone.example", "new.example"]);
+    assert_eq!(addresses(&node, 0), ["192.0.2.7:443"]);
+    assert_eq!(addresses(&node, 1), ["192.0.2.8:443"]);
+    assert!(addresses(&node, 2).is_empty());
+    assert!(lacks_addresses(&snapshot));
+}

@@ -1,8 +1,8 @@
 """Everything at once for a while: what grows, leaks or is lost shows in the figures at the end.
 
 `RINGWAY_SOAK_S` is how long, in seconds: 600 by default. Memory and descriptors are compared by the medians of thirds of what was
-sampled after a warm-up, so that a single burst does not decide. What is resident settles in the first two minutes, some 3 MiB above where
-it began; runs shorter than that measure the settling.
+sampled after a warm-up, so that a single burst does not decide. What is resident settles in the first two minutes, some 5 MiB above where
+it began, the more the busier the machine is: runs of less than four minutes show it and do not judge it.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ RELOAD_EVERY_S = 4.0
 # What may be left of growth between the first and the last third: allocators and page caches settle late.
 GROWTH_BYTES_MAX = 4 << 20
 GROWTH_DESCRIPTORS_MAX = 8
+JUDGED_FROM_S = 240
 
 GOOD = "[latency]\nttft_ms = 2.0\ngap_ms = { median_ms = 2.0, sigma = 0.5 }\n"
 # Every fault that may be tried elsewhere, and shutdowns of connections by which nothing is lost.
@@ -146,7 +147,8 @@ def test_soak(ringway, simulate, tmp_path):
     for name, figure in figures.items():
         assert figure["requests"] > 0 and figure["errors"] == {}, (name, figure["errors"])
     assert gone > 0 and failed > 0 and reloads > 0
-    assert high - low <= GROWTH_BYTES_MAX, (low, high)
-    assert many - few <= GROWTH_DESCRIPTORS_MAX, (few, many)
+    if SOAK_S >= JUDGED_FROM_S:
+        assert high - low <= GROWTH_BYTES_MAX, (low, high)
+        assert many - few <= GROWTH_DESCRIPTORS_MAX, (few, many)
     assert "panicked" not in gateway.child.stderr
     assert log.lines + lost == answers, (log.lines, lost, answers)

@@ -89,6 +89,21 @@ def test_under_load_a_model_moves_between_providers(ringway, simulate):
     assert gateway.metric("ringway_config_generation") == 11
 
 
+def test_under_load_a_provider_gets_another_name(ringway, simulate):
+    """The name was never looked up before; the first request under the new configuration is served like the last under the old."""
+    simulator = simulate()
+    gateway = ringway(shards=2, **one(simulator))
+    load = Load(gateway, 8)
+    load.wait_more(3)
+    gateway.config.providers["a"] = {"base_url": f"http://localhost:{simulator.port}/v1", "allow_plaintext": True}
+    gateway.write_config()
+    assert gateway.reload()
+    load.wait_more(20)
+    load.stop()
+    assert gateway.metric("ringway_config_generation") == 2
+    assert gateway.metric("ringway_answers_total", **{"class": "5xx"}) == 0
+
+
 def test_a_stream_outlives_its_configuration(ringway, simulate):
     """The model that it runs on is gone when it ends, and so is the key that asked for it."""
     simulator = simulate(script="[answer]\ntokens = 50\n[latency]\ngap_ms = 20.0\n")
