@@ -280,6 +280,9 @@ impl Life {
         node.process.set(ProcessCell::ReloadAtS, unix_s());
         match outcome {
             Ok(snapshot) => {
+                if let Some(log) = &self.parts.log {
+                    log.learn(Arc::clone(&snapshot));
+                }
                 node.publish(snapshot);
                 node.process.add(ProcessCell::Reloads, 1);
                 self.parts.reloaded.notify_one();

@@ -2,8 +2,7 @@
 //!
 //! Every line has the same members in the same order, their units in their names; what does not apply is `null`. Names are
 //! resolved by the record's generation and are escaped once per generation, not once per line; what a name contains can
-//! neither end its string nor its line. A generation that was never seen, because it was replaced at once, leaves names
-//! `null`.
+//! neither end its string nor its line. An exchange that began more than `ACCESS_LOG_GENERATIONS_MAX` reloads ago leaves names `null`.
 //!
 //! Written by hand rather than through serde: the access log is on in every measurement of what the hop costs. Most of a line
 //! repeats, so it is kept in pieces: the head up to the second, and what only the configuration and the outcome decide, once for

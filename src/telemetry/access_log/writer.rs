@@ -17,9 +17,12 @@ use super::{
     line::{LineFormat, Lines},
 };
 use crate::{
+    config::snapshot::Snapshot,
+    limits::ACCESS_LOG_GENERATIONS_MAX,
     node::Node,
     telemetry::{cells::ProcessCell, operator_log},
 };
+use crossbeam_queue::ArrayQueue;
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -53,7 +56,11 @@ pub struct LogWriter {
 
 /// What others may ask of the writer. Asking after it stopped does nothing.
 #[derive(Debug, Clone)]
-pub struct LogCommands(mpsc::Sender<Command>);
+pub struct LogCommands {
+    sender: mpsc::Sender<Command>,
+    /// Snapshots whose names the writer will need. Not commands, because it may need one before it has done what was asked earlier.
+    snapshots: Arc<ArrayQueue<Arc<Snapshot>>>,
+}
 
 #[derive(Debug)]
 enum Command {
@@ -69,13 +76,14 @@ impl LogWriter {
     /// The destination cannot be opened, or the thread cannot be started.
     pub fn start(node: Arc<Node>, destination: Destination) -> io::Result<LogWriter> {
         let mut writer = Writer::open(node, destination)?;
+        let snapshots = Arc::clone(&writer.snapshots);
         let (sender, commands) = mpsc::channel();
         let (ending, ended) = mpsc::channel();
         thread::Builder::new().name("ringway-log".into()).spawn(move || {
             writer.run(&commands);
             drop::<mpsc::Sender<()>>(ending);
         })?;
-        Ok(LogWriter { commands: LogCommands(sender), ended })
+        Ok(LogWriter { commands: LogCommands { sender, snapshots }, ended })
     }
 
     pub fn commands(&self) -> LogCommands {
@@ -85,7 +93,7 @@ impl LogWriter {
     /// Writes what waits in the rings and ends the thread. Returns false if that took longer than `wait`, which a destination
     /// that blocks can cause; the thread is then left alone.
     pub fn stop(self, wait: Duration) -> bool {
-        let _ = self.commands.0.send(Command::Stop);
+        let _ = self.commands.sender.send(Command::Stop);
         self.ended.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected)
     }
 }
@@ -93,12 +101,18 @@ impl LogWriter {
 impl LogCommands {
     /// Adds the ring of a shard.
     pub fn attach(&self, reader: AccessLogReader) {
-        let _ = self.0.send(Command::Attach(reader));
+        let _ = self.sender.send(Command::Attach(reader));
+    }
+
+    /// Makes the names of a snapshot known. Call it before the snapshot is published: one that is replaced at once may have been in force
+    /// for an exchange all the same.
+    pub fn learn(&self, snapshot: Arc<Snapshot>) {
+        self.snapshots.force_push(snapshot);
     }
 
     /// Opens the file anew, after writing what came before.
     pub fn reopen(&self) {
-        let _ = self.0.send(Command::Reopen);
+        let _ = self.sender.send(Command::Reopen);
     }
 }
 
@@ -120,6 +134,7 @@ struct Writer {
     node: Arc<Node>,
     destination: Destination,
     readers: Vec<AccessLogReader>,
+    snapshots: Arc<ArrayQueue<Arc<Snapshot>>>,
     format: LineFormat,
     lines: Lines,
     output: Output,
@@ -128,10 +143,13 @@ struct Writer {
 impl Writer {
     fn open(node: Arc<Node>, destination: Destination) -> io::Result<Writer> {
         let output = Output::new(open(&destination)?);
+        let snapshots = Arc::new(ArrayQueue::new(ACCESS_LOG_GENERATIONS_MAX));
+        snapshots.force_push(node.snapshot.load_full());
         Ok(Writer {
             node,
             destination,
             readers: Vec::new(),
+            snapshots,
             format: LineFormat::default(),
             lines: Lines::default(),
             output,
@@ -159,9 +177,8 @@ impl Writer {
     /// Writes what waits now, and returns how many records that was.
     fn drain(&mut self) -> usize {
         let mut records = 0;
-        if !self.format.knows(self.node.generation()) {
-            self.format.learn(&self.node.snapshot.load());
-        }
+        // Not only when a record asks for it: a snapshot that is not in force any more should not wait here for its end.
+        learn(&mut self.format, &self.snapshots);
         for place in 0..self.readers.len() {
             // Bounded by what waited at the start, so that one busy shard does not keep the others waiting.
             let mut left = self.readers[place].waiting();
@@ -182,13 +199,13 @@ impl Writer {
 
     /// Makes lines of the oldest records of one ring.
     fn take(&mut self, place: usize, most: usize) {
-        let Writer { node, destination, readers, format, lines, .. } = self;
+        let Writer { destination, readers, snapshots, format, lines, .. } = self;
         if *destination == Destination::Nothing {
             return readers[place].take(most, |_| {});
         }
         readers[place].take(most, |record| {
             if !format.knows(record.generation) {
-                format.learn(&node.snapshot.load());
+                learn(format, snapshots);
             }
             format.write(lines, record);
         });
@@ -214,6 +231,13 @@ impl Writer {
                 operator_log::error(format_args!("access log: {error}; writing to the file that is open already"));
             }
         }
+    }
+}
+
+/// Learns what has arrived.
+fn learn(format: &mut LineFormat, snapshots: &ArrayQueue<Arc<Snapshot>>) {
+    while let Some(snapshot) = snapshots.pop() {
+        format.learn(&snapshot);
     }
 }
 

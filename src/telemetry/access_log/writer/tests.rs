@@ -126,18 +126,22 @@ fn ring_of_an_ended_shard_is_emptied_then_forgotten() {
 fn models_are_named_as_when_the_exchange_ran() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("access.log");
-    let node = node();
-    let mut writer = Writer::open(Arc::clone(&node), Destination::File(path.clone())).expect("writer");
+    let mut writer = Writer::open(node(), Destination::File(path.clone())).expect("writer");
     let (mut log, reader) = ring(8);
     writer.readers.push(reader);
     writer.drain();
-    let mut second = fixtures::empty(2);
-    fixtures::add_group(&mut second, "second");
-    node.publish(Arc::new(second));
-    assert!(!log.push(&record(1, 1)));
-    assert!(!log.push(&record(2, 2)));
+    // The second is replaced before the writer looks again.
+    for (generation, name) in [(2, "second"), (3, "third")] {
+        let mut snapshot = fixtures::empty(generation);
+        fixtures::add_group(&mut snapshot, name);
+        writer.snapshots.force_push(Arc::new(snapshot));
+    }
+    for generation in 1..=3 {
+        assert!(!log.push(&record(generation.into(), generation)));
+    }
     writer.drain();
-    assert_eq!(read(&path), [(1, Some("first".into())), (2, Some("second".into()))]);
+    let named = ["first", "second", "third"].map(|name| Some(name.into()));
+    assert_eq!(read(&path), (1..).zip(named).collect::<Vec<_>>());
 }
 
 #[test]
