@@ -1,16 +1,10 @@
-//! The remaining stages of an exchange one by one: framing, multipart, plan, stream, failure, histogram.
+//! The stages of an exchange one by one: first each of `steps.rs`, then framing, multipart, plan, stream and failure in more sizes.
 //!
 //! Scanning and patching are in `scan.rs`, splitting events in `sse.rs`. Each figure is one stage without its neighbours, to see
 //! where a change of `bench/run` came from; only the sum is promised anywhere.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ringway::{
-    config::{
-        checked,
-        interpolate::Lookup,
-        load::{self, SourceFile},
-        snapshot::Snapshot,
-    },
     data_plane::chunked::ChunkedDecoder,
     dialects::{
         multipart::ModelFinder,
@@ -21,13 +15,13 @@ use ringway::{
     },
     error::{Failure, Upstream},
     routing::plan::{Facts, plan},
-    telemetry::cells::{Series, ShardCells},
 };
 use std::hint::black_box;
 
-// The other bodies are for `scan.rs`.
-#[allow(dead_code)]
+mod configured;
+#[expect(dead_code, reason = "each bench takes the bodies that it needs")]
 mod prompts;
+mod steps;
 
 /// What one socket read delivers at most.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -110,34 +104,11 @@ fn multipart(criterion: &mut Criterion) {
     group.finish();
 }
 
-struct NothingElse;
-
-impl Lookup for NothingElse {
-    fn env(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn file(&self, _: &std::path::Path) -> Result<String, String> {
-        Err("the configuration names no file".into())
-    }
-}
-
-/// One group of so many deployments.
-fn snapshot(deployments: usize) -> Snapshot {
-    let names: Vec<String> = (0..deployments).map(|index| format!("\"p/model-{index}\"")).collect();
-    let text = format!(
-        "[server]\nopen_access = true\n[providers.p]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
-         [[models]]\nname = \"chat\"\ndeployments = [{}]\n",
-        names.join(",")
-    );
-    let loaded = load::parse(&[SourceFile { name: "bench".into(), text }], &NothingElse).expect("a good file");
-    checked::build(&loaded, 1, None).expect("a good configuration").0
-}
-
 fn planning(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("plan");
     let facts = Facts { same_model_only: false };
     for deployments in [1, 4, 16] {
-        let snapshot = snapshot(deployments);
+        let snapshot = configured::snapshot(deployments);
         group.bench_with_input(BenchmarkId::new("resolve and plan", deployments), &snapshot, |bench, snapshot| {
             bench.iter(|| {
                 let resolved = snapshot.resolve(black_box("chat")).expect("configured");
@@ -146,7 +117,7 @@ fn planning(criterion: &mut Criterion) {
         });
     }
     // The worst case: all but the last are parked.
-    let snapshot = snapshot(16);
+    let snapshot = configured::snapshot(16);
     group.bench_function("15 of 16 parked", |bench| {
         bench.iter(|| {
             let resolved = snapshot.resolve(black_box("chat")).expect("configured");
@@ -200,17 +171,14 @@ fn failures(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn histogram(criterion: &mut Criterion) {
-    let cells = ShardCells::default();
-    let mut value_us = 1_u64;
-    criterion.bench_function("histogram record", |bench| {
-        bench.iter(|| {
-            // From microseconds to minutes, so that no one bucket stays in a register.
-            value_us = (value_us * 5) % 100_000_007;
-            cells.record(Series::TotalUs, black_box(value_us));
-        });
+fn each_step(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("step");
+    steps::for_each(|mut step| {
+        group.throughput(Throughput::Elements(step.parts.into()));
+        group.bench_function(step.name, |bench| bench.iter(|| (step.run)()));
     });
+    group.finish();
 }
 
-criterion_group!(benches, chunked, multipart, planning, streams, failures, histogram);
+criterion_group!(benches, each_step, chunked, multipart, planning, streams, failures);
 criterion_main!(benches);

@@ -44,21 +44,33 @@ enum Vectors {
     Avx512,
 }
 
+/// What the processor has said, as far as it has been asked.
+static VECTORS: AtomicU8 = AtomicU8::new(Vectors::Unknown as u8);
+
 /// Asks the processor once: the answers to eight questions take as long to look up as a short string to scan.
 #[inline]
 fn vectors() -> Vectors {
-    static FOUND: AtomicU8 = AtomicU8::new(Vectors::Unknown as u8);
     const AVX2: u8 = Vectors::Avx2 as u8;
     const AVX512: u8 = Vectors::Avx512 as u8;
-    match FOUND.load(Ordering::Relaxed) {
+    match VECTORS.load(Ordering::Relaxed) {
         AVX512 => Vectors::Avx512,
         AVX2 => Vectors::Avx2,
         _ => {
             let found = ask_for_vectors();
-            FOUND.store(found as u8, Ordering::Relaxed);
+            VECTORS.store(found as u8, Ordering::Relaxed);
             found
         }
     }
+}
+
+/// Leaves AVX-512 alone from here on, for counts of instructions that must not depend on the machine. False, and nothing changes, if
+/// the processor has no AVX2 either.
+pub fn settle_for_avx2() -> bool {
+    let has_avx2 = ask_for_vectors() >= Vectors::Avx2;
+    if has_avx2 {
+        VECTORS.store(Vectors::Avx2 as u8, Ordering::Relaxed);
+    }
+    has_avx2
 }
 
 #[cold]

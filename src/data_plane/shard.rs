@@ -133,9 +133,31 @@ pub fn run(parts: ShardParts) -> std::io::Result<()> {
 
 impl Shard {
     async fn live(parts: ShardParts) -> std::io::Result<()> {
-        let ShardParts {
-            index, node, driver, epoch, epoch_unix_us, listeners, access_log, mut inbox, outboxes, ..
-        } = parts;
+        let (shard, listeners, mut inbox) = Shard::open(parts);
+        let mut acceptors = Vec::new();
+        for ShardListener { listener, tls } in listeners {
+            let shard = shard.clone();
+            acceptors.push(rt::listen(listener, move |accepted| shard.arrived(Arrival { accepted, tls }))?);
+        }
+        let receiving = shard.clone();
+        rt::spawn(
+            async move {
+                loop {
+                    let arrival = inbox.receive().await;
+                    receiving.state.cells.add(Counter::HandedOver, 1);
+                    receiving.admit_connection(arrival);
+                }
+            },
+            || {},
+        );
+        shard.keep_house(acceptors).await;
+        Ok(())
+    }
+
+    /// A shard that has not begun to keep house, and what it will get connections from. Needs its runtime.
+    pub fn open(parts: ShardParts) -> (Rc<Shard>, Vec<ShardListener>, Mailbox<Arrival>) {
+        let ShardParts { index, node, driver, epoch, epoch_unix_us, listeners, access_log, inbox, outboxes, .. } =
+            parts;
         let state = node.shards[index].clone();
         state.io_uring.store(driver == Driver::IoUring, Relaxed);
         let deadlines = Deadlines::new(epoch);
@@ -157,24 +179,7 @@ impl Shard {
             request_count: Cell::new(0),
             draining: Cell::new(false),
         });
-        let mut acceptors = Vec::new();
-        for ShardListener { listener, tls } in listeners {
-            let shard = shard.clone();
-            acceptors.push(rt::listen(listener, move |accepted| shard.arrived(Arrival { accepted, tls }))?);
-        }
-        let receiving = shard.clone();
-        rt::spawn(
-            async move {
-                loop {
-                    let arrival = inbox.receive().await;
-                    receiving.state.cells.add(Counter::HandedOver, 1);
-                    receiving.admit_connection(arrival);
-                }
-            },
-            || {},
-        );
-        shard.keep_house(acceptors).await;
-        Ok(())
+        (shard, listeners, inbox)
     }
 
     /// Turns of housekeeping until the shard has drained or is told to stop.
