@@ -7,5 +7,6 @@
 
 pub mod limits;
 pub mod load;
+pub mod peers;
 pub mod results;
 pub mod sim;
