@@ -86,8 +86,10 @@ pub struct Values {
     pub model: String,
     /// An existing folder for what this run leaves behind.
     pub folder: PathBuf,
-    /// Where `Peer::install` has put the program.
+    /// What `Peer::install` was given.
     pub tools: PathBuf,
+    /// What `Peer::find` has found.
+    pub program: PathBuf,
 }
 
 /// A peer that could be started now.
@@ -225,7 +227,8 @@ impl Peer {
             self.start(setup, &Values::any()).map_err(|error| format!("setup '{name}': {error}"))?;
         }
         let anywhere = Path::new("/");
-        self.install(anywhere).and_then(|_| self.version_command(anywhere)).map_err(|error| error.0)?;
+        let all = self.install(anywhere).and_then(|_| self.version_command(anywhere, anywhere));
+        all.and_then(|_| fill(&self.written.program, &of_tools(anywhere))).map_err(|error| error.0)?;
         Ok(())
     }
 
@@ -234,24 +237,27 @@ impl Peer {
     /// # Errors
     /// None for what `load` has accepted.
     pub fn install(&self, tools: &Path) -> Result<Vec<Vec<String>>, PeerError> {
-        let known = self.known_of_tools(tools)?;
+        let known = of_tools(tools);
         self.written.install.iter().map(|command| fill_all(command, &known)).collect()
     }
 
-    /// Where the program is once it is installed: a path, or a name to look for in `PATH` and in `/usr/sbin`.
-    ///
-    /// # Errors
-    /// As `install`.
-    pub fn program(&self, tools: &Path) -> Result<String, PeerError> {
-        fill(&self.written.program, &[("tools", tools.display().to_string())])
+    /// The program, if it is installed: below `tools`, or where a system has programs. `path` is the environment's.
+    pub fn find(&self, tools: &Path, path: &str) -> Option<PathBuf> {
+        let program = PathBuf::from(fill(&self.written.program, &of_tools(tools)).ok()?);
+        if program.is_absolute() {
+            return Some(program).filter(|program| program.is_file());
+        }
+        // Users who are not root seldom have the last one in their path; nginx and HAProxy are there.
+        let folders = path.split(':').chain(["/usr/sbin"]).filter(|folder| !folder.is_empty());
+        folders.map(|folder| Path::new(folder).join(&program)).find(|program| program.is_file())
     }
 
     /// Prints the version, some with words around it, some to standard error.
     ///
     /// # Errors
     /// As `install`.
-    pub fn version_command(&self, tools: &Path) -> Result<Vec<String>, PeerError> {
-        fill_all(&self.written.version, &self.known_of_tools(tools)?)
+    pub fn version_command(&self, tools: &Path, program: &Path) -> Result<Vec<String>, PeerError> {
+        fill_all(&self.written.version, &of_program(tools, program))
     }
 
     /// The version in what `version_command` has printed: the first three numbers with dots between them.
@@ -280,7 +286,7 @@ impl Peer {
 
     fn start(&self, setup: &Setup, values: &Values) -> Result<Start, PeerError> {
         let Request { key, headers } = &self.written.request;
-        let mut known = self.known_of_tools(&values.tools)?;
+        let mut known = of_program(&values.tools, &values.program);
         known.extend([
             ("port", values.port.to_string()),
             ("upstream_host", values.upstream_host.clone()),
@@ -314,10 +320,16 @@ impl Peer {
             ready_url: self.written.ready.path.as_ref().map(|path| format!("http://127.0.0.1:{}{path}", values.port)),
         })
     }
+}
 
-    fn known_of_tools(&self, tools: &Path) -> Result<Vec<(&'static str, String)>, PeerError> {
-        Ok(vec![("tools", tools.display().to_string()), ("program", self.program(tools)?)])
-    }
+fn of_tools(tools: &Path) -> Vec<(&'static str, String)> {
+    vec![("tools", tools.display().to_string())]
+}
+
+fn of_program(tools: &Path, program: &Path) -> Vec<(&'static str, String)> {
+    let mut known = of_tools(tools);
+    known.push(("program", program.display().to_string()));
+    known
 }
 
 impl Values {
@@ -334,6 +346,7 @@ impl Values {
             model: "m".into(),
             folder: "/".into(),
             tools: "/".into(),
+            program: "/program".into(),
         }
     }
 }

@@ -20,6 +20,7 @@ fn values() -> Values {
         model: "sim-fast".into(),
         folder: "/run/folder".into(),
         tools: "/run/tools".into(),
+        program: "/run/bin/program".into(),
     }
 }
 
@@ -78,11 +79,29 @@ fn everything_is_installed_from_a_registry_by_name() {
             assert!(command.iter().all(|word| !word.contains("://")), "{}: {command:?}", peer.name);
         }
         assert!(!installs.is_empty());
-        let program = peer.program(Path::new("/run/tools")).expect("it renders");
-        assert!(program.starts_with("/run/tools/") || !program.contains('/'), "{program}");
-        let version = peer.version_command(Path::new("/run/tools")).expect("it renders").join(" ");
-        assert!(!version.contains("{tools}") && !version.contains("{program}"), "{version}");
+        let version = peer.version_command(Path::new("/run/tools"), Path::new("/run/bin/program"));
+        let version = version.expect("it renders").join(" ");
+        assert!(version.contains("/run/"), "{}: of what is {version} the version?", peer.name);
     }
+}
+
+#[test]
+fn a_program_is_found_where_it_was_installed() {
+    let at = TempFolder::new();
+    let (bin, tools) = (at.0.join("bin"), at.0.join("tools"));
+    let path = format!("/nowhere:{}", bin.display());
+    fs::create_dir_all(&bin).expect("a writable folder");
+    let peer = |program: &str| {
+        fs::write(at.peer().join("tuned.conf"), "").expect("a writable folder");
+        let description = SMALL.replace("program = \"small\"", &format!("program = \"{program}\""));
+        fs::write(at.peer().join(DESCRIPTION), description).expect("a writable folder");
+        Peer::load(&at.peer()).expect("nothing is wrong")
+    };
+    assert_eq!(peer("small").find(&tools, &path), None);
+    assert_eq!(peer("{tools}/small").find(&tools, &path), None);
+    fs::write(bin.join("small"), "").expect("a writable folder");
+    assert_eq!(peer("small").find(&tools, &path), Some(bin.join("small")));
+    assert_eq!(peer("{tools}/small").find(&bin, &path), Some(bin.join("small")));
 }
 
 #[test]
