@@ -35,6 +35,13 @@ pub fn scan_widest(scanner: &mut Scanner, text: &[u8]) -> Result<(), ScanError> 
     }
 }
 
+/// `bytes` as text, if all of them are ASCII: for short names, of which `from_utf8` looks at each byte by itself.
+#[inline]
+pub fn ascii_text(bytes: &[u8]) -> Option<&str> {
+    // SAFETY: what is ASCII is UTF-8, and all bytes have just been looked at.
+    bytes.is_ascii().then(|| unsafe { std::str::from_utf8_unchecked(bytes) })
+}
+
 /// The widest vectors that there is code for and this processor has, in the order of their width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Vectors {

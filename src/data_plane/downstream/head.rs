@@ -3,7 +3,10 @@
 //! A head is spans into the bytes that it came in; HTTP/2 writes the values it needs into such a buffer first. The body follows in the
 //! same buffer, so that a request is one piece of memory from socket to upstream.
 
-use crate::data_plane::field_lines::{FieldLine, append_line, is_named};
+use crate::{
+    data_plane::field_lines::{FieldLine, append_line, is_named},
+    sys::ascii_text,
+};
 use std::ops::Range;
 
 /// A request as it was read: its head, and as much of its body as came along.
@@ -31,8 +34,12 @@ impl Span {
         Span { start: range.start as u32, end: range.end as u32 }
     }
 
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     pub fn of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+        bytes.get(self.range()).unwrap_or_default()
     }
 }
 
@@ -161,7 +168,7 @@ impl Inbound {
     pub fn path(&self) -> &str {
         let target = self.head.target.of(&self.bytes);
         let end = memchr::memchr(b'?', target).unwrap_or(target.len());
-        std::str::from_utf8(&target[..end]).unwrap_or("")
+        ascii_text(&target[..end]).unwrap_or("")
     }
 
     /// The body as far as it has come.

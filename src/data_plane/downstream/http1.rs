@@ -29,8 +29,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+mod last_head;
 pub mod parse;
-use parse::read_head;
+use last_head::LastHead;
 
 /// Room for one read of what comes beyond a request, where there is something already.
 const READ_AHEAD_BYTES: usize = 4 * 1024;
@@ -143,9 +144,9 @@ impl Client {
     /// Serves one request after the other.
     async fn exchanges(&mut self) -> Pause {
         let shard = self.shard.clone();
-        let mut inbound = Inbound::default();
+        let (mut inbound, mut last_head) = (Inbound::default(), LastHead::default());
         loop {
-            match self.next_request(&mut inbound).await {
+            match self.next_request(&mut inbound, &mut last_head).await {
                 Ok(None) => {}
                 Ok(Some(pause)) => return pause,
                 Err(failure) => {
@@ -165,8 +166,8 @@ impl Client {
             if !self.keep_alive {
                 return if matches!(self.body, Body::Complete) { Pause::Over } else { Pause::Lingers };
             }
-            // A connection that waits holds none of its last request's memory.
-            (inbound.bytes, inbound.head.forward) = (Vec::new(), Vec::new());
+            // A connection that waits holds nothing of its last request but the head.
+            inbound.bytes = Vec::new();
         }
     }
 
@@ -174,7 +175,11 @@ impl Client {
     ///
     /// # Errors
     /// The request cannot be answered as HTTP/1.1; the connection must be closed after the answer.
-    async fn next_request(&mut self, inbound: &mut Inbound) -> Result<Option<Pause>, Failure> {
+    async fn next_request(
+        &mut self,
+        inbound: &mut Inbound,
+        last_head: &mut LastHead,
+    ) -> Result<Option<Pause>, Failure> {
         let (head_timeout_ms, idle_ms) = {
             let server = &self.shard.current().snapshot.server;
             (server.head_timeout_ms, server.idle_timeout_ms)
@@ -190,7 +195,7 @@ impl Client {
                 if self.is_first && begins_http2(&self.ahead) {
                     return Ok(Some(Pause::Http2));
                 }
-                if self.parse(inbound)? {
+                if self.parse(inbound, last_head)? {
                     self.is_first = false;
                     self.deadline.clear();
                     return Ok(None);
@@ -240,8 +245,8 @@ impl Client {
     }
 
     /// Takes a head from `ahead` if one is complete, with as much of the body as is there.
-    fn parse(&mut self, inbound: &mut Inbound) -> Result<bool, Failure> {
-        let Some(frame) = read_head(&self.ahead, &mut inbound.head)? else { return Ok(false) };
+    fn parse(&mut self, inbound: &mut Inbound, last_head: &mut LastHead) -> Result<bool, Failure> {
+        let Some(frame) = last_head.read(&self.ahead, &mut inbound.head)? else { return Ok(false) };
         self.http11 = frame.is_http11;
         self.bodiless_reply = frame.is_head;
         self.keep_alive = frame.keep_alive;

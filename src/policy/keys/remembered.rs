@@ -68,7 +68,7 @@ const BLOCK: usize = 32;
 
 /// Are they the same, and at least a block long? In a time that depends on their lengths only.
 #[inline]
-fn are_equal(one: &[u8], other: &[u8]) -> bool {
+pub fn are_equal(one: &[u8], other: &[u8]) -> bool {
     let (Some(last), Some(other_last)) = (one.last_chunk(), other.last_chunk()) else { return false };
     if one.len() != other.len() {
         return false;

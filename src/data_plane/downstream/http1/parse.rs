@@ -26,7 +26,7 @@ pub struct ParsedHead {
 }
 
 /// What of a head concerns its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Frame {
     /// Bytes of the head, with the empty line at its end.
     pub bytes: usize,
@@ -35,6 +35,8 @@ pub struct Frame {
     pub keep_alive: bool,
     /// HEAD: the answer is a head only.
     pub is_head: bool,
+    /// Where the digits of Content-Length are, if there is one.
+    pub length_at: Option<Span>,
 }
 
 /// Reads the head that `bytes` begin with; `None` if it has not come whole.
@@ -71,6 +73,7 @@ pub fn read_head(bytes: &[u8], head: &mut RequestHead) -> Result<Option<Frame>, 
     };
     // HTTP/1.0 clients that want to go on would have to be told so; they are served one request a connection.
     let mut keep_alive = is_http11;
+    let mut length_at = None;
     loop {
         let line = match lines.next_line() {
             Ok(line) => line,
@@ -93,6 +96,7 @@ pub fn read_head(bytes: &[u8], head: &mut RequestHead) -> Result<Option<Frame>, 
                     return unless_malformed(lines, bad("Content-Length must be a number."));
                 };
                 head.content_length = Some(length);
+                length_at = Some(Span::new(line.value_at()));
             }
             17 if is_named(name, b"transfer-encoding") => {
                 if !line.value().eq_ignore_ascii_case(b"chunked") || head.unsized_body {
@@ -128,7 +132,7 @@ pub fn read_head(bytes: &[u8], head: &mut RequestHead) -> Result<Option<Frame>, 
     if is_http11 && head.host.is_none() {
         return Err(bad("The Host header is missing."));
     }
-    Ok(Some(Frame { bytes: length, is_http11, keep_alive, is_head: method == b"HEAD" }))
+    Ok(Some(Frame { bytes: length, is_http11, keep_alive, is_head: method == b"HEAD", length_at }))
 }
 
 /// The refusal of a line, unless a later line is malformed: then the former may not be what it seems, for example folded.
