@@ -112,7 +112,7 @@ pub async fn read_json<D: Downstream>(
 ///
 /// # Errors
 /// `InvalidRequest`.
-pub fn view<'t>(kind: RequestKind, scanner: &'t mut Scanner, text: &'t [u8]) -> Result<RequestView<'t>, Failure> {
+pub fn view<'t>(kind: RequestKind, scanner: &mut Scanner, text: &'t [u8]) -> Result<RequestView<'t>, Failure> {
     let scan = scanner.finish(text).map_err(not_json)?;
     RequestView::read(kind, scan, text).map_err(|error| Failure::InvalidRequest {
         param: Some(error.param.into()),

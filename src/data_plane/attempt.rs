@@ -385,7 +385,9 @@ async fn send<D: Downstream>(
 /// A JSON answer of which all came in one read: it is judged and passed on from there.
 fn judged_in_place(exchange: &mut Exchange<'_>, call: Call, fill: bool) -> Result<Progress, Upstream> {
     let mut patch = exchange.shard.patch.borrow_mut();
-    let filled = judge(&mut Scanner::new(&answer::MEMBERS), call.data(), fill, &mut patch, &mut exchange.settlement)?;
+    let mut scanner = exchange.shard.scanner.borrow_mut();
+    let filled = judge(scanner.begin(&answer::MEMBERS), call.data(), fill, &mut patch, &mut exchange.settlement)?;
+    drop(scanner);
     drop(patch);
     Ok(Progress::Whole(match filled {
         None => Whole::InPlace(call),

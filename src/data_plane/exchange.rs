@@ -23,7 +23,6 @@ use crate::{
         },
     },
     error::{Failure, Retry, Upstream},
-    json::scan::Scanner,
     policy::cors,
     routing::plan::{self, Facts, Plan},
     rt::Deadline,
@@ -217,8 +216,10 @@ impl<'s> Exchange<'s> {
         let bytes = Rc::new(std::mem::take(&mut inbound.bytes));
         let text = &bytes[inbound.body_start..];
         let kind = request_kind(entry.endpoint);
-        let mut scanner = scanner.unwrap_or_else(|| Box::new(Scanner::new(&request::MEMBERS)));
-        let view = admit::view(kind, &mut scanner, text)?;
+        let view = match scanner {
+            Some(mut scanner) => admit::view(kind, &mut scanner, text)?,
+            None => admit::view(kind, self.shard.scanner.borrow_mut().begin(&request::MEMBERS), text)?,
+        };
         let (group, rest) = self.resolve(&view.model)?;
         let plan = self.plan(group, entry)?;
         let outgoing = Outgoing::json(entry, &inbound.head.forward, &bytes, inbound.body_start, &view, rest);

@@ -10,8 +10,9 @@ use super::{
 };
 use crate::{
     config::snapshot::{EndpointKey, Snapshot},
+    dialects::openai_chat::request,
     error::Upstream,
-    json::patch::Patch,
+    json::{patch::Patch, scan::Scanner},
     node::{Node, Phase, ShardState},
     policy::retries::RetryBudget,
     rt::{self, Accepted, Deadlines, Driver, Mailbox, MailboxSender},
@@ -82,6 +83,8 @@ pub struct Shard {
     /// The edits of the request that is being sent or the answer that is being judged just now, so that they need no new memory
     /// each time.
     pub patch: RefCell<Patch>,
+    /// Scans what has come whole.
+    pub scanner: RefCell<Scanner>,
     outboxes: Vec<MailboxSender<Arrival>>,
     body_bytes: Cell<usize>,
     request_count: Cell<u64>,
@@ -174,6 +177,7 @@ impl Shard {
             upstream,
             access_log: RefCell::new(access_log),
             patch: RefCell::default(),
+            scanner: RefCell::new(Scanner::new(&request::MEMBERS)),
             outboxes,
             body_bytes: Cell::new(0),
             request_count: Cell::new(0),

@@ -403,6 +403,16 @@ impl Scanner {
         }
     }
 
+    /// Begins with another text, and other members. Places that no member was found for are left as they are: `seen` tells which.
+    pub fn begin(&mut self, members: &'static Members) -> &mut Scanner {
+        self.members = members;
+        (self.scan.root, self.scan.member_count, self.scan.seen) = (Span::default(), 0, 0);
+        (self.at, self.state, self.digits) = (0, State::Root, Digits::Zero);
+        (self.nesting, self.depth, self.closing) = (0, 0, 0);
+        (self.token, self.escaped, self.foreign, self.member_id) = (0, false, false, OTHER);
+        self
+    }
+
     /// Goes on with a text that has grown at its end; what was there before must be unchanged.
     ///
     /// # Errors

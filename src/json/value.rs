@@ -11,6 +11,12 @@ pub fn string_value(value: &[u8]) -> Option<Cow<'_, str>> {
     super::strings::decode(value)
 }
 
+/// `said` as text, if it is plain.
+#[inline(always)]
+pub fn plain_text(said: &[u8]) -> Option<&str> {
+    if is_plain(said) { crate::sys::ascii_text(said) } else { None }
+}
+
 /// Is it printable ASCII without quotes and backslashes, so that it stands in JSON as it is? Eight bytes at a time: names of models
 /// are short, and this is asked of each.
 #[inline(always)]

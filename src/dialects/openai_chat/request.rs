@@ -141,8 +141,10 @@ pub struct RequestView<'t> {
     pub output_tokens_max: Option<u64>,
     /// Number of answers asked for, 1 if absent or no whole number.
     pub choices: u64,
-    /// Where all members of interest are.
-    pub scan: &'t Scan,
+    /// The text's object, and what of it may be patched.
+    root: Span,
+    model_member: Option<Member>,
+    stream_options: Option<Member>,
     include_usage_member: Option<Member>,
 }
 
@@ -151,8 +153,9 @@ impl<'t> RequestView<'t> {
     ///
     /// # Errors
     /// The first member that is not acceptable.
-    pub fn read(kind: RequestKind, scan: &'t Scan, text: &'t [u8]) -> Result<RequestView<'t>, RequestError> {
-        let model = match scan.member(id::MODEL) {
+    pub fn read(kind: RequestKind, scan: &Scan, text: &'t [u8]) -> Result<RequestView<'t>, RequestError> {
+        let model_member = scan.member(id::MODEL);
+        let model = match model_member {
             Some(member) => model_name(text, member)?,
             None if kind == RequestKind::Moderation => Cow::Borrowed(MODERATION_MODEL_DEFAULT),
             None => return Err(RequestError { param: "model", fault: Fault::Missing }),
@@ -170,7 +173,9 @@ impl<'t> RequestView<'t> {
             include_usage: include_usage_member.is_some_and(|member| member.kind == Kind::True),
             output_tokens_max: number(id::MAX_COMPLETION_TOKENS).or_else(|| number(id::MAX_TOKENS)),
             choices: number(id::N).unwrap_or(1),
-            scan,
+            root: scan.root,
+            model_member,
+            stream_options: scan.member(id::STREAM_OPTIONS),
             include_usage_member,
         })
     }
@@ -188,18 +193,18 @@ impl<'t> RequestView<'t> {
         usage_wanted: bool,
         patch: &mut Patch,
     ) -> Result<(), PatchError> {
-        match self.scan.member(id::MODEL) {
+        match self.model_member {
             Some(member) if self.model != upstream_model => patch.replace_by_string(member.value, upstream_model)?,
             Some(_) => {}
-            None => patch.insert_string(text, self.scan.root, "model", upstream_model)?,
+            None => patch.insert_string(text, self.root, "model", upstream_model)?,
         }
         let has_usage_chunk = matches!(self.kind, RequestKind::Chat | RequestKind::Completion);
         if !(self.stream && usage_wanted && has_usage_chunk) || self.include_usage {
             return Ok(());
         }
         const ASKING: &[u8] = br#"{"include_usage":true}"#;
-        match (self.scan.member(id::STREAM_OPTIONS), self.include_usage_member) {
-            (None, _) => patch.insert(text, self.scan.root, "stream_options", ASKING),
+        match (self.stream_options, self.include_usage_member) {
+            (None, _) => patch.insert(text, self.root, "stream_options", ASKING),
             (Some(options), _) if options.kind == Kind::Null => patch.replace(options.value, ASKING),
             (Some(options), None) => patch.insert(text, options.value, "include_usage", b"true"),
             (Some(_), Some(member)) => patch.replace(member.value, b"true"),
@@ -218,10 +223,9 @@ fn model_name(text: &[u8], member: Member) -> Result<Cow<'_, str>, RequestError>
         return refuse(Fault::TooLong { bytes_max: MODEL_BYTES_MAX });
     }
     let literal = member.value.of(text);
-    let is_plain = literal.get(1..literal.len().saturating_sub(1)).is_some_and(value::is_plain);
-    if is_plain
-        && (1..=MODEL_BYTES_MAX).contains(&(literal.len() - 2))
-        && let Ok(name) = std::str::from_utf8(&literal[1..literal.len() - 1])
+    if let Some(inner) = literal.get(1..literal.len().saturating_sub(1))
+        && (1..=MODEL_BYTES_MAX).contains(&inner.len())
+        && let Some(name) = value::plain_text(inner)
     {
         return Ok(Cow::Borrowed(name));
     }
