@@ -197,7 +197,9 @@ impl Writer {
     /// What the kernel says.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if let Some(sent) = ready!(self.half.poll_idle(cx))? {
+            if !self.half.is_idle()
+                && let Some(sent) = ready!(self.half.poll_idle(cx))?
+            {
                 self.in_flight_bytes = 0;
                 buffers::give(sent);
             }
@@ -223,8 +225,11 @@ impl Writer {
 /// Bytes in order, some of them parts of shared buffers.
 #[derive(Default)]
 pub struct Queue {
+    /// What comes before `last`; hardly ever anything.
     segments: VecDeque<Segment>,
-    /// How much of the first segment has been taken already.
+    /// Where copied bytes go. Without memory while there are none.
+    last: Vec<u8>,
+    /// How much of the first segment, or of `last` where there is none, has been taken already.
     taken: usize,
     bytes: usize,
 }
@@ -249,14 +254,13 @@ impl Queue {
     /// As `Transport::stage_with`. `write` must only append.
     #[inline]
     pub fn push_with(&mut self, bytes_expected: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        if !matches!(self.segments.back(), Some(Segment::Owned(_))) {
-            self.segments.push_back(Segment::Owned(buffers::take()));
+        if self.last.capacity() == 0 {
+            self.last = buffers::take();
         }
-        let Some(Segment::Owned(buffer)) = self.segments.back_mut() else { unreachable!("an owned segment is last") };
-        let before = buffer.len();
-        buffer.reserve(bytes_expected);
-        write(buffer);
-        self.bytes += buffer.len() - before;
+        let before = self.last.len();
+        self.last.reserve(bytes_expected);
+        write(&mut self.last);
+        self.bytes += self.last.len() - before;
     }
 
     pub fn push_shared(&mut self, buffer: &Rc<Vec<u8>>, range: Range<usize>) {
@@ -264,6 +268,9 @@ impl Queue {
             return;
         }
         self.bytes += range.len();
+        if !self.last.is_empty() {
+            self.segments.push_back(Segment::Owned(std::mem::take(&mut self.last)));
+        }
         self.segments.push_back(Segment::Shared(buffer.clone(), range));
     }
 
@@ -272,7 +279,7 @@ impl Queue {
         match self.segments.front() {
             Some(Segment::Owned(buffer)) => &buffer[self.taken..],
             Some(Segment::Shared(buffer, range)) => &buffer[range.start + self.taken..range.end],
-            None => &[],
+            None => &self.last[self.taken..],
         }
     }
 
@@ -282,32 +289,31 @@ impl Queue {
         self.bytes -= count;
         if self.front().is_empty() {
             self.taken = 0;
-            if let Some(Segment::Owned(buffer)) = self.segments.pop_front() {
-                buffers::give(buffer);
+            match self.segments.pop_front() {
+                Some(Segment::Owned(buffer)) => buffers::give(buffer),
+                Some(Segment::Shared(..)) => {}
+                None => buffers::give(std::mem::take(&mut self.last)),
             }
         }
     }
 
     /// The first segment whole. Not to be mixed with `take`.
     fn pop(&mut self) -> Option<Segment> {
-        loop {
-            let segment = self.segments.pop_front()?;
-            match &segment {
-                Segment::Owned(buffer) => {
-                    if buffer.is_empty() {
-                        continue;
-                    }
-                    self.bytes -= buffer.len();
-                }
-                Segment::Shared(_, range) => self.bytes -= range.len(),
-            }
-            return Some(segment);
-        }
+        let segment = match self.segments.pop_front() {
+            Some(segment) => segment,
+            None if self.last.is_empty() => return None,
+            None => Segment::Owned(std::mem::take(&mut self.last)),
+        };
+        self.bytes -= match &segment {
+            Segment::Owned(buffer) => buffer.len(),
+            Segment::Shared(_, range) => range.len(),
+        };
+        Some(segment)
     }
 
     pub fn shrink(&mut self) {
-        if self.segments.is_empty() {
-            self.segments = VecDeque::new();
+        if self.bytes == 0 {
+            (self.segments, self.last) = (VecDeque::new(), Vec::new());
         }
     }
 }
