@@ -81,6 +81,8 @@ pub struct RequestHead {
     pub method: Method,
     /// Path and query as sent.
     pub target: Span,
+    /// The path of it.
+    pub path: Span,
     pub host: Option<Span>,
     pub authorization: Option<Span>,
     pub origin: Option<Span>,
@@ -120,6 +122,13 @@ fn is_forwarded(name: &[u8]) -> bool {
 }
 
 impl RequestHead {
+    /// A head whose target is `target`, which begins at `start`.
+    pub fn aimed_at(method: Method, target: &[u8], start: usize) -> RequestHead {
+        let path_end = memchr::memchr(b'?', target).unwrap_or(target.len());
+        let (path, target) = (Span::new(start..start + path_end), Span::new(start..start + target.len()));
+        RequestHead { method, target, path, ..RequestHead::default() }
+    }
+
     /// Takes note of one header; `value` is `bytes[at]`. Framing headers are the caller's business.
     pub fn header(&mut self, name: &str, value: &[u8], at: Range<usize>) {
         let name = name.as_bytes();
@@ -166,9 +175,7 @@ impl RequestHead {
 impl Inbound {
     /// The path of the request's target, without its query. Targets are ASCII (checked when parsed).
     pub fn path(&self) -> &str {
-        let target = self.head.target.of(&self.bytes);
-        let end = memchr::memchr(b'?', target).unwrap_or(target.len());
-        ascii_text(&target[..end]).unwrap_or("")
+        ascii_text(self.head.path.of(&self.bytes)).unwrap_or("")
     }
 
     /// The body as far as it has come.

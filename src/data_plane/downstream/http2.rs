@@ -378,9 +378,8 @@ fn read_head(request: &Request<RecvStream>) -> Result<Inbound, Failure> {
         return Err(bad("The request target must be a path."));
     }
     let mut bytes = Vec::with_capacity(HEAD_BYTES_HINT);
-    let mut head =
-        RequestHead { method: Method::parse(request.method().as_str().as_bytes()), ..RequestHead::default() };
-    head.target = Span::new(write(&mut bytes, target.as_bytes()));
+    let method = Method::parse(request.method().as_str().as_bytes());
+    let mut head = RequestHead::aimed_at(method, target.as_bytes(), write(&mut bytes, target.as_bytes()).start);
     if let Some(authority) = uri.authority() {
         if authority.as_str().contains('@') {
             return Err(bad("The authority must be a host."));

@@ -66,11 +66,7 @@ pub fn read_head(bytes: &[u8], head: &mut RequestHead) -> Result<Option<Frame>, 
     };
     let (method, target, is_http11) = request_line(line)?;
     let target_start = lines.taken() - b"\r\n".len() - line.len() + method.len() + b" ".len();
-    *head = RequestHead {
-        method: Method::parse(method),
-        target: Span::new(target_start..target_start + target.len()),
-        ..RequestHead::default()
-    };
+    *head = RequestHead::aimed_at(Method::parse(method), target, target_start);
     // HTTP/1.0 clients that want to go on would have to be told so; they are served one request a connection.
     let mut keep_alive = is_http11;
     let mut length_at = None;
