@@ -35,6 +35,17 @@ pub fn scan_widest(scanner: &mut Scanner, text: &[u8]) -> Result<(), ScanError> 
     }
 }
 
+/// A place at or after `at` up to which a string simply goes on, in steps of 128 bytes: for long texts, where that is known quickly.
+#[inline]
+pub fn plain_end_widest(text: &[u8], at: usize) -> usize {
+    match vectors() {
+        // SAFETY: `avx2::plain_end` is safe but for the features that it is compiled for, and the processor has said that it has them.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx512 | Vectors::Avx2 => unsafe { crate::json::stops::avx2::plain_end(text, at) },
+        _ => at,
+    }
+}
+
 /// `bytes` as text, if all of them are ASCII: for short names, of which `from_utf8` looks at each byte by itself.
 #[inline]
 pub fn ascii_text(bytes: &[u8]) -> Option<&str> {

@@ -212,7 +212,7 @@ fn plain_end(text: &[u8], from: usize) -> usize {
 
 #[inline(never)]
 fn later_plain_end(text: &[u8], from: usize) -> usize {
-    strings::plain_text_end(text, from)
+    strings::plain_text_end(text, crate::sys::plain_end_widest(text, from))
 }
 
 /// Index after the number or the literal that `at` lies in.
