@@ -599,6 +599,23 @@ pub fn monotonic_us() -> u64 {
     now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
 }
 
+/// The processor's counter of time. Of use where `keeps_time_by_ticks`.
+#[inline]
+pub fn ticks() -> u64 {
+    // SAFETY: every x86-64 processor has this counter, and Linux lets programs read it.
+    #[cfg(target_arch = "x86_64")]
+    return unsafe { std::arch::x86_64::_rdtsc() };
+    #[cfg(not(target_arch = "x86_64"))]
+    0
+}
+
+/// True where the kernel keeps time by that counter: it has found then that it goes at one rate, on all processors the same. Reads a
+/// file.
+pub fn keeps_time_by_ticks() -> bool {
+    let source = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    cfg!(target_arch = "x86_64") && source.is_ok_and(|source| source.trim_end() == "tsc")
+}
+
 /// Gives free memory of the calling thread's heap back to the kernel. The allocator does so by itself only while it is being used,
 /// so what a burst left would stay with an idle process.
 pub fn release_free_memory() {

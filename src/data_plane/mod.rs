@@ -4,6 +4,7 @@ pub mod admit;
 pub mod attempt;
 pub mod buffers;
 pub mod chunked;
+pub mod clock;
 pub mod downstream;
 pub mod exchange;
 pub mod field_lines;

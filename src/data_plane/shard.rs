@@ -4,7 +4,9 @@
 //! Housekeeping runs about every 50 ms: clock, deadlines, pools, a new snapshot, the phase of the process.
 
 use super::{
-    buffers, downstream,
+    buffers,
+    clock::Clock,
+    downstream,
     transport::Transport,
     upstream::{UpstreamContext, pool::Pool},
 };
@@ -73,6 +75,7 @@ pub struct Shard {
     pub node: Arc<Node>,
     pub state: Arc<ShardState>,
     pub deadlines: Deadlines,
+    clock: Clock,
     /// Zero of the shards' clock by the machine's, in microseconds.
     epoch_us: u64,
     /// Unix time of the same moment, in microseconds.
@@ -171,6 +174,7 @@ impl Shard {
             node,
             state,
             deadlines,
+            clock: Clock::new(),
             epoch_us: sys::monotonic_us().saturating_sub(epoch.elapsed().as_micros() as u64),
             epoch_unix_us,
             current: RefCell::new(current),
@@ -289,10 +293,10 @@ impl Shard {
         self.draining.get() || self.node.phase() >= Phase::Draining
     }
 
-    /// Microseconds of the shard's clock, exact. Deadlines learn of it.
+    /// Microseconds of the shard's clock, exact to a few. Deadlines learn of it.
     #[inline]
     pub fn now_us(&self) -> u64 {
-        let now_us = sys::monotonic_us().saturating_sub(self.epoch_us);
+        let now_us = self.clock.now_us().saturating_sub(self.epoch_us);
         self.deadlines.advance(now_us / 1_000);
         now_us
     }
