@@ -122,7 +122,7 @@ impl Standing {
 
     /// Until when, and why, if it is parked at `now_ms`.
     pub fn parked(&self, now_ms: u64) -> Option<(u64, Upstream)> {
-        self.parked.borrow().clone().filter(|(until_ms, _)| *until_ms > now_ms)
+        self.parked.borrow().as_ref().filter(|(until_ms, _)| *until_ms > now_ms).cloned()
     }
 }
 

@@ -64,9 +64,12 @@ pub fn u64_at(text: &[u8], at: usize) -> Option<(u64, usize)> {
 #[inline(always)]
 fn short_number(text: &[u8], at: usize) -> Option<(u64, usize)> {
     let at = place(at);
-    let bytes: &[u8; 8] = text.get(at..at + 8)?.first_chunk()?;
+    let bytes = match text.get(at..at + 8).and_then(<[u8]>::first_chunk) {
+        Some(bytes) => *bytes,
+        None => last_bytes(text, at)?,
+    };
     let mut number = 0;
-    for (digits, &byte) in bytes.iter().enumerate() {
+    for (digits, byte) in bytes.into_iter().enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             let ends = digits > 0 && matches!(byte, b',' | b'}');
@@ -75,6 +78,14 @@ fn short_number(text: &[u8], at: usize) -> Option<(u64, usize)> {
         number = number * 10 + u32::from(digit);
     }
     None
+}
+
+/// What is left of a text from `at` on, fewer than eight bytes, with zeros behind it.
+#[inline(always)]
+fn last_bytes(text: &[u8], at: usize) -> Option<[u8; 8]> {
+    let last = u64::from_le_bytes(*text.last_chunk()?);
+    let before = (at + 8).checked_sub(text.len()).filter(|before| *before < 8)?;
+    Some((last >> (8 * before)).to_le_bytes())
 }
 
 #[cold]

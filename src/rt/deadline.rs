@@ -32,6 +32,8 @@ struct Inner {
 pub struct Deadline {
     all: Rc<Inner>,
     slot: u32,
+    /// Data of the waker that the slot has; until it has one, what is no waker's. The slot keeps it, so no other can have the same.
+    woken: Cell<*const ()>,
 }
 
 impl Deadlines {
@@ -80,7 +82,7 @@ impl Deadlines {
             due.len() as u32 - 1
         });
         due[slot as usize] = NEVER;
-        Deadline { all: self.0.clone(), slot }
+        Deadline { all: self.0.clone(), slot, woken: Cell::new(Rc::as_ptr(&self.0).cast()) }
     }
 
     /// Advances the clock to `now_ms` and wakes the owners of what is due.
@@ -134,11 +136,15 @@ impl Deadline {
         if self.all.due_ms.borrow()[slot] <= self.all.now_ms.get() {
             return Poll::Ready(());
         }
-        let waker = &mut self.all.wakers.borrow_mut()[slot];
-        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
+        if self.woken.get() != cx.waker().data() {
+            self.wakes(cx);
         }
         Poll::Pending
+    }
+
+    fn wakes(&self, cx: &Context<'_>) {
+        self.all.wakers.borrow_mut()[self.slot as usize] = Some(cx.waker().clone());
+        self.woken.set(cx.waker().data());
     }
 }
 
