@@ -26,7 +26,7 @@ use crate::{
     },
     error::{Failure, Upstream},
     json::{
-        patch::{Patch, Segment},
+        patch::{Patch, PatchError, Segment},
         scan::Scanner,
     },
     limits::ANSWER_HELD_BYTES_MAX,
@@ -110,14 +110,15 @@ impl<'r> Outgoing<'r> {
     }
 
     /// The body for one deployment: the client's bytes with the permitted members patched, by `patch`, which is empty before.
-    fn body_for<'a>(&'a self, deployment: &Deployment, patch: &'a mut Patch) -> RequestBody<'a> {
+    ///
+    /// # Errors
+    /// The edits overlap or are too many, which those of one request never do: another model than the operator's must not be asked.
+    fn body_for<'a>(&'a self, deployment: &Deployment, patch: &'a mut Patch) -> Result<RequestBody<'a>, PatchError> {
         let model = deployment.upstream_model.as_deref().unwrap_or(self.model);
         match &self.body {
             Body::Json { bytes, start, view } => {
                 let text = &bytes[*start..];
-                // Edits of one request never overlap and are few; were it otherwise, the request would go out unpatched
-                // in that member, which the provider refuses by name.
-                let _ = view.patch(text, model, deployment.quirks.stream_usage, patch);
+                view.patch(text, model, deployment.quirks.stream_usage, patch)?;
                 let length = patch.patched_bytes(text.len());
                 let content = if length <= COPIED_BODY_BYTES_MAX {
                     Content::Patched { patch, text }
@@ -130,7 +131,7 @@ impl<'r> Outgoing<'r> {
                     };
                     Content::Pieces(patch.segments(text.len()).map(piece).collect())
                 };
-                RequestBody { content, length: Some(length as u64) }
+                Ok(RequestBody { content, length: Some(length as u64) })
             }
             Body::Multipart(body) => {
                 let shared = |range: Range<usize>| {
@@ -144,7 +145,7 @@ impl<'r> Outgoing<'r> {
                 ];
                 let total = body.announced.or(body.complete.then_some(held as u64));
                 let length = total.map(|total| total + model.len() as u64 - body.model.len() as u64);
-                RequestBody { content: Content::Pieces(pieces), length }
+                Ok(RequestBody { content: Content::Pieces(pieces), length })
             }
         }
     }
@@ -201,6 +202,12 @@ pub enum AttemptEnd {
     Upstream(Upstream),
     /// The exchange is over.
     Ended(Ended),
+}
+
+impl From<Ended> for AttemptEnd {
+    fn from(ended: Ended) -> AttemptEnd {
+        AttemptEnd::Ended(ended)
+    }
 }
 
 impl From<Upstream> for AttemptEnd {
@@ -349,7 +356,7 @@ async fn send<D: Downstream>(
                 exchange.unless_over(waited, Upstream::ConnectTimeout)??
             }
         };
-        let mut call = exchange.call(lease, deployment, outgoing);
+        let mut call = exchange.call(lease, deployment, outgoing).map_err(Ended::Failed)?;
         if exchange.settlement.sent_us.is_none() {
             exchange.settlement.sent_us = Some(exchange.shard.now_us());
         }
@@ -541,10 +548,14 @@ async fn first_content<D: Downstream>(
 
 impl Exchange<'_> {
     /// Stages the request on a connection.
-    fn call(&self, lease: Lease, deployment: &Deployment, outgoing: &Outgoing<'_>) -> Call {
+    ///
+    /// # Errors
+    /// `Internal`, where its body could not be made.
+    fn call(&self, lease: Lease, deployment: &Deployment, outgoing: &Outgoing<'_>) -> Result<Call, Failure> {
         let mut patch = self.shard.patch.borrow_mut();
         patch.clear();
-        lease.call(UpstreamRequest {
+        let body = outgoing.body_for(deployment, &mut patch).map_err(|_| Failure::Internal)?;
+        Ok(lease.call(UpstreamRequest {
             deployment,
             endpoint: &self.current.snapshot.endpoints[deployment.endpoint as usize],
             base_path: &deployment.base_path,
@@ -552,8 +563,8 @@ impl Exchange<'_> {
             content_type: outgoing.content_type,
             accept: if outgoing.stream { "text/event-stream" } else { "application/json" },
             forward: outgoing.forward,
-            body: outgoing.body_for(deployment, &mut patch),
-        })
+            body,
+        }))
     }
 
     /// Sets the deadline for a phase that may take `ms`, within what is left of the whole.
