@@ -91,6 +91,9 @@ pub struct Shard {
     outboxes: Vec<MailboxSender<Arrival>>,
     body_bytes: Cell<usize>,
     request_count: Cell<u64>,
+    /// The id of the first request, and its text form.
+    first_id: RequestId,
+    first_id_text: [u8; RequestId::TEXT_BYTES],
     draining: Cell<bool>,
 }
 
@@ -169,6 +172,7 @@ impl Shard {
         let deadlines = Deadlines::new(epoch);
         let upstream = Rc::new(UpstreamContext { deadlines: deadlines.clone(), state: state.clone() });
         let current = Rc::new(Current::open(node.snapshot.load_full(), None, &upstream));
+        let first_id = RequestId(u128::from(epoch_unix_us) << 64 | (index as u128 & 0xffff) << 48);
         let shard = Rc::new(Shard {
             index,
             node,
@@ -185,6 +189,8 @@ impl Shard {
             outboxes,
             body_bytes: Cell::new(0),
             request_count: Cell::new(0),
+            first_id,
+            first_id_text: first_id.text(),
             draining: Cell::new(false),
         });
         (shard, listeners, inbox)
@@ -310,11 +316,13 @@ impl Shard {
     pub fn next_request_id(&self) -> RequestId {
         let count = self.request_count.get();
         self.request_count.set(count + 1);
-        RequestId(
-            u128::from(self.epoch_unix_us) << 64
-                | (self.index as u128 & 0xffff) << 48
-                | u128::from(count & 0xffff_ffff_ffff),
-        )
+        RequestId(self.first_id.0 | u128::from(count & 0xffff_ffff_ffff))
+    }
+
+    /// The text form of an id of this shard.
+    #[inline]
+    pub fn id_text(&self, id: RequestId) -> [u8; RequestId::TEXT_BYTES] {
+        id.text_like(self.first_id, &self.first_id_text)
     }
 
     /// Hands a record to the log writer; counted when it has to be dropped.

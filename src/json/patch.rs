@@ -195,9 +195,8 @@ impl Patch {
         (original_bytes + added).saturating_sub(removed)
     }
 
-    /// Appends the patched text to `out`.
+    /// Appends the patched text to `out`, which should have room for `patched_bytes`.
     pub fn append_to(&self, original: &[u8], out: &mut Vec<u8>) {
-        out.reserve(self.patched_bytes(original.len()));
         let mut taken = 0;
         for edit in &self.edits {
             out.extend_from_slice(original.get(taken..edit.at.start as usize).unwrap_or_default());

@@ -119,6 +119,17 @@ impl RequestId {
         }
         text
     }
+
+    /// The same, given another's: ids of one shard differ in their lowest 32 bits for a long time.
+    #[inline]
+    pub fn text_like(self, other: RequestId, other_text: &[u8; RequestId::TEXT_BYTES]) -> [u8; RequestId::TEXT_BYTES] {
+        if self.0 >> 32 != other.0 >> 32 {
+            return self.text();
+        }
+        let mut text = *other_text;
+        text[RequestId::TEXT_BYTES - 8..].copy_from_slice(&hexadecimal(self.0 as u32));
+        text
+    }
 }
 
 /// Eight hexadecimal digits, all at once in one register: a request writes 32 of them twice.

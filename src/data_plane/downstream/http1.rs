@@ -415,7 +415,7 @@ impl Downstream for Client {
         let (name, text) = request_id.split_at_mut(REQUEST_ID_NAME.len());
         name.copy_from_slice(REQUEST_ID_NAME);
         let (text, line_end) = text.split_at_mut(RequestId::TEXT_BYTES);
-        text.copy_from_slice(&head.request_id.text());
+        text.copy_from_slice(&self.shard.id_text(head.request_id));
         line_end.copy_from_slice(b"\r\n");
         // These are over with their head whatever it says (RFC 9112, section 6.3), and must not say it (RFC 9110, section 8.6).
         let never_has_body = matches!(head.status, 204 | 304);

@@ -65,7 +65,8 @@ impl Call {
         let transport = &mut lease.transport;
         let lines = request.deployment.http1_lines.expose();
         let copied = match &request.body.content {
-            Content::Patched { patch, text } => patch.patched_bytes(text.len()),
+            // Of such a body nothing follows.
+            Content::Patched { .. } => request.body.length.unwrap_or(0) as usize,
             Content::Pieces(_) => 0,
         };
         let is_chat = request.content_type == b"application/json"
@@ -111,6 +112,10 @@ impl Call {
             }
         });
         let staged = copied + request.body.content.pieces().iter().map(Piece::len).sum::<usize>();
+        debug_assert!(match &request.body.content {
+            Content::Patched { patch, text } => patch.patched_bytes(text.len()) == copied,
+            Content::Pieces(_) => true,
+        });
         let complete = request.body.length == Some(staged as u64);
         let chunked = request.body.length.is_none();
         if chunked && staged > 0 {

@@ -77,7 +77,7 @@ impl Content<'_> {
         match self {
             Content::Pieces(pieces) => pieces,
             Content::Patched { patch, text } => {
-                let mut whole = Vec::new();
+                let mut whole = Vec::with_capacity(patch.patched_bytes(text.len()));
                 patch.append_to(text, &mut whole);
                 vec![Piece::Owned(whole)]
             }

@@ -7,7 +7,11 @@ fn record_is_two_cache_lines() {
 
 #[test]
 fn request_ids_are_32_digits() {
-    let check = |id: u128| assert_eq!(RequestId(id).text(), format!("req_{id:032x}").as_bytes());
+    let first = RequestId(0x0123_4567_89ab_cdef_fedc_ba98_0000_0000);
+    let check = |id: u128| {
+        assert_eq!(RequestId(id).text(), format!("req_{id:032x}").as_bytes());
+        assert_eq!(RequestId(id).text_like(first, &first.text()), RequestId(id).text());
+    };
     check(0);
     check(u128::MAX);
     check(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210);

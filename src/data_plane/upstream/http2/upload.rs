@@ -37,7 +37,7 @@ impl Body {
         let small = body.length.is_some_and(|length| length > 0 && length <= JOINED_BYTES_MAX as u64);
         match body.content {
             Content::Patched { patch, text } if small => {
-                let mut whole = Vec::new();
+                let mut whole = Vec::with_capacity(patch.patched_bytes(text.len()));
                 patch.append_to(text, &mut whole);
                 // Refused only if the stream has ended already.
                 let is_sent = stream.send_data(Chunk::Owned(whole, 0), true).is_ok();
