@@ -472,6 +472,31 @@ unsafe fn receive_now(descriptor: RawFd, buffer: &mut Vec<u8>, bytes_max: usize)
     Ok(received)
 }
 
+/// A descriptor that can be read when the time that it is set to is over.
+pub fn timer() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no pointers.
+    let descriptor = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made the descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Sets a timer to a time from now on; what it was set to before, and whether that is over, is forgotten.
+pub fn set_timer(timer: &impl AsRawFd, ms: u64) -> io::Result<()> {
+    let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // Zero would mean never.
+    let nanoseconds = (ms % 1_000 * 1_000_000).max(1);
+    let due = libc::timespec { tv_sec: (ms / 1_000) as libc::time_t, tv_nsec: nanoseconds as libc::c_long };
+    let set = libc::itimerspec { it_interval: never, it_value: due };
+    // SAFETY: the kernel reads `set` during the call and writes nothing where it is given no address.
+    match unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &set, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Limit on open descriptors of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DescriptorLimit {

@@ -159,8 +159,7 @@ impl Shard {
             },
             || {},
         );
-        shard.keep_house(acceptors).await;
-        Ok(())
+        shard.keep_house(acceptors).await
     }
 
     /// A shard that has not begun to keep house, and what it will get connections from. Needs its runtime.
@@ -197,7 +196,8 @@ impl Shard {
     }
 
     /// Turns of housekeeping until the shard has drained or is told to stop.
-    async fn keep_house(self: &Rc<Self>, mut acceptors: Vec<rt::Acceptor>) {
+    async fn keep_house(self: &Rc<Self>, mut acceptors: Vec<rt::Acceptor>) -> std::io::Result<()> {
+        let mut timer = rt::Timer::new()?;
         let mut quiet = Quiet::default();
         loop {
             let now_ms = self.deadlines.touch();
@@ -224,9 +224,9 @@ impl Shard {
             }
             let idle = self.state.cells.read(Counter::Connections) == 0;
             if phase == Phase::Stopping || (self.draining.get() && idle) {
-                return;
+                return Ok(());
             }
-            rt::sleep_ms(TICK_MS).await;
+            timer.sleep_ms(TICK_MS).await?;
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::{future::Future, io};
 
-use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder, time::TimeDriver};
+use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 /// What the operator asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,14 +66,12 @@ fn ring() -> io_uring::Builder {
 pub fn run<F: Future>(driver: Driver, future: F) -> io::Result<F::Output> {
     match driver {
         Driver::IoUring => {
-            let mut runtime = RuntimeBuilder::<TimeDriver<IoUringDriver>>::new()
-                .uring_builder(ring())
-                .with_entries(RING_ENTRIES)
-                .build()?;
+            let mut runtime =
+                RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring()).with_entries(RING_ENTRIES).build()?;
             Ok(runtime.block_on(future))
         }
         Driver::Epoll => {
-            let mut runtime = RuntimeBuilder::<TimeDriver<LegacyDriver>>::new().build()?;
+            let mut runtime = RuntimeBuilder::<LegacyDriver>::new().build()?;
             Ok(runtime.block_on(future))
         }
     }

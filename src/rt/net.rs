@@ -1,6 +1,6 @@
 //! Listening and connecting.
 
-use super::{Stream, spawn, stream::Socket};
+use super::{Stream, Timer, spawn, stream::Socket};
 use monoio::{
     io::Canceller,
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -33,9 +33,11 @@ pub struct Acceptor {
 /// that moment is still served. Out of descriptors, it waits instead of spinning; the connection stays in the backlog.
 ///
 /// # Errors
-/// When the socket cannot be registered with the driver.
+/// When the socket cannot be registered with the driver, or no descriptor is left.
 pub fn listen(listener: Listener, on_accept: impl FnMut(Accepted) + 'static) -> io::Result<Acceptor> {
     let acceptor = Acceptor { canceller: Canceller::new(), stopping: Rc::new(Cell::new(false)) };
+    // Made now: it is for when there are no descriptors left.
+    let pause = Timer::new()?;
     match listener {
         Listener::Tcp(listener) => {
             listener.set_nonblocking(true)?;
@@ -46,7 +48,7 @@ pub fn listen(listener: Listener, on_accept: impl FnMut(Accepted) + 'static) -> 
                 stream.set_nodelay(true)?;
                 Ok(Accepted::Tcp(crate::sys::std_tcp(stream)))
             };
-            accept_loop(accept, &acceptor, on_accept);
+            accept_loop(accept, &acceptor, pause, on_accept);
         }
         Listener::Unix(listener) => {
             listener.set_nonblocking(true)?;
@@ -55,7 +57,7 @@ pub fn listen(listener: Listener, on_accept: impl FnMut(Accepted) + 'static) -> 
                 let (stream, _) = listener.cancelable_accept(handle).await?;
                 Ok(Accepted::Unix(crate::sys::std_unix(stream)))
             };
-            accept_loop(accept, &acceptor, on_accept);
+            accept_loop(accept, &acceptor, pause, on_accept);
         }
     }
     Ok(acceptor)
@@ -64,6 +66,7 @@ pub fn listen(listener: Listener, on_accept: impl FnMut(Accepted) + 'static) -> 
 fn accept_loop(
     accept: impl AsyncFn(monoio::io::CancelHandle) -> io::Result<Accepted> + 'static,
     acceptor: &Acceptor,
+    mut pause: Timer,
     mut on_accept: impl FnMut(Accepted) + 'static,
 ) {
     let stopping = acceptor.stopping.clone();
@@ -76,7 +79,8 @@ fn accept_loop(
                 // The peer was gone before it was accepted.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
                 }
-                Err(_) => super::sleep_ms(ACCEPT_PAUSE_MS).await,
+                Err(_) if pause.sleep_ms(ACCEPT_PAUSE_MS).await.is_err() => return,
+                Err(_) => {}
             }
             if stopping.get() {
                 return;

@@ -1,11 +1,12 @@
-//! Tasks and the one timer.
+//! Tasks, and the timer of the few that wait for nothing but time.
 
+use monoio::net::TcpStream;
 use std::{
     future::Future,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 /// Runs a task on this shard. A panic ends the task alone and is reported to `on_panic` after everything that the task owned
@@ -45,8 +46,33 @@ impl<T: Future<Output = ()>, P: FnOnce()> Future for CatchPanic<T, P> {
     }
 }
 
-/// Sleeps at least `ms` milliseconds; the driver's resolution is 1 ms and it rounds up. For housekeeping only: waits of
-/// exchanges are `Deadlines`.
+/// Sleeps, again and again. For housekeeping: waits of exchanges are `Deadlines`.
+///
+/// A descriptor of its own, which the driver waits for as for any other. The runtime's timers would have it read the clock twice in
+/// every turn of its loop and arm a timer in the kernel for every wait, of which nearly all end with a message instead.
+pub struct Timer(TcpStream);
+
+impl Timer {
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn new() -> io::Result<Timer> {
+        // Not a stream, but nothing is ever read from it or written to it: a wait for readiness is the same whatever it is.
+        Ok(Timer(TcpStream::from_std(crate::sys::timer()?.into())?))
+    }
+
+    /// Sleeps at least `ms` milliseconds.
+    ///
+    /// # Errors
+    /// What the kernel says; it has no reason to.
+    pub async fn sleep_ms(&mut self, ms: u64) -> io::Result<()> {
+        crate::sys::set_timer(&self.0, ms)?;
+        self.0.readable(false).await
+    }
+}
+
+/// As a timer that is used once.
+#[cfg(test)]
 pub async fn sleep_ms(ms: u64) {
-    monoio::time::sleep(Duration::from_millis(ms)).await;
+    let mut timer = Timer::new().expect("a descriptor");
+    timer.sleep_ms(ms).await.expect("a timer");
 }

@@ -135,6 +135,22 @@ fn wait_wakes_whoever_asked_last() {
     });
 }
 
+#[test]
+fn timer_sleeps_again_after_a_sleep_that_was_given_up() {
+    on_both(async || {
+        let mut timer = Timer::new().expect("a descriptor");
+        {
+            let mut given_up = std::pin::pin!(timer.sleep_ms(60_000));
+            assert!(once(|cx| given_up.as_mut().poll(cx)).await.is_none());
+        }
+        for ms in [0, 3, 1] {
+            let begun = Instant::now();
+            timer.sleep_ms(ms).await.expect("a timer");
+            assert!(begun.elapsed().as_millis() as u64 >= ms);
+        }
+    });
+}
+
 /// A reader whose peer is always ahead of it gives way to others before each read.
 #[test]
 fn read_of_what_is_there_already_lets_others_run() {
