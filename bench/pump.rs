@@ -104,8 +104,11 @@ async fn pump(mut from: rt::ReadHalf, mut to: rt::WriteHalf, pair: Rc<Pair>) {
             false => from.poll_read(cx, &mut buffer),
         });
         let Ok(1..) = read.await else { break };
-        to.start(std::mem::take(&mut buffer));
-        match poll_fn(|cx| to.poll_idle(cx)).await {
+        let sent = match to.start(std::mem::take(&mut buffer)) {
+            Ok(None) => poll_fn(|cx| to.poll_idle(cx)).await,
+            sent => sent,
+        };
+        match sent {
             Ok(Some(sent)) => buffer = sent,
             Ok(None) | Err(_) => break,
         }

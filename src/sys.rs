@@ -13,11 +13,12 @@ use monoio::{
 };
 use std::{
     alloc::{GlobalAlloc, Layout},
-    future::{Future, poll_fn},
+    cell::{Cell, RefCell},
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
+    rc::Rc,
     sync::atomic::{AtomicBool, AtomicU8, Ordering},
-    task::Poll,
+    task::{RawWaker, RawWakerVTable, Waker},
     time::Duration,
 };
 
@@ -347,33 +348,122 @@ pub fn std_unix(stream: UnixStream) -> std::os::unix::net::UnixStream {
     unsafe { std::os::unix::net::UnixStream::from_raw_fd(stream.into_raw_fd()) }
 }
 
+/// What a driver wakes in a task's stead: it notes that it has rung, and wakes whoever is to be woken.
+///
+/// Belongs to one thread, whose driver rings it, and so does without the atomics that a waker needs which may go anywhere. Its own
+/// wakers end the process if they do.
+#[derive(Default)]
+pub struct Bell {
+    has_rung: Cell<bool>,
+    task: RefCell<Option<Waker>>,
+    thread: HomeThread,
+}
+
+impl Bell {
+    #[inline]
+    pub fn has_rung(&self) -> bool {
+        self.has_rung.get()
+    }
+
+    /// From now on only what rings counts.
+    #[inline]
+    pub fn silence(&self) {
+        self.has_rung.set(false);
+    }
+
+    /// Ringing wakes `task` from now on, and nobody else.
+    #[inline]
+    pub fn wakes(&self, task: &Waker) {
+        if !self.task.borrow().as_ref().is_some_and(|known| known.will_wake(task)) {
+            let before = self.task.replace(Some(task.clone()));
+            drop(before);
+        }
+    }
+
+    /// A waker that rings the bell.
+    pub fn ringer(bell: &Rc<Bell>) -> Waker {
+        let raw = RawWaker::new(Rc::into_raw(bell.clone()).cast(), &RINGER);
+        // SAFETY: the functions of the table take the pointer for one count of an `Rc<Bell>`, which it is; they keep to the contract
+        // of `RawWaker`, and end the process on any thread but the bell's.
+        unsafe { Waker::from_raw(raw) }
+    }
+
+    fn ring(&self) {
+        self.has_rung.set(true);
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
+        }
+    }
+}
+
+static RINGER: RawWakerVTable = RawWakerVTable::new(
+    |bell| {
+        // SAFETY: the pointer came from `Rc::into_raw`, the waker's own count keeps the bell alive, and `at_home` has looked that
+        // nobody else counts at the same time.
+        unsafe {
+            at_home(bell);
+            Rc::increment_strong_count(bell.cast::<Bell>());
+        }
+        RawWaker::new(bell, &RINGER)
+    },
+    // SAFETY: as above; the count that the waker had is given up.
+    |bell| unsafe {
+        at_home(bell);
+        Rc::from_raw(bell.cast::<Bell>()).ring();
+    },
+    // SAFETY: as above; the count stays.
+    |bell| unsafe {
+        at_home(bell);
+        (*bell.cast::<Bell>()).ring();
+    },
+    // SAFETY: as above; the count that the waker had is given up.
+    |bell| unsafe {
+        at_home(bell);
+        drop(Rc::from_raw(bell.cast::<Bell>()));
+    },
+);
+
+/// Ends the process unless the bell is this thread's.
+///
+/// # Safety
+/// `bell` must point to a live `Bell`.
+#[inline]
+unsafe fn at_home(bell: *const ()) {
+    // SAFETY: the caller's promise. The field does not change, so it may be read on any thread.
+    if unsafe { (*bell.cast::<Bell>()).thread.0 } != HomeThread::default().0 {
+        std::process::abort();
+    }
+}
+
+/// Which thread something was made on: an address that no two threads have in common.
+struct HomeThread(*const u8);
+
+impl Default for HomeThread {
+    #[inline]
+    fn default() -> HomeThread {
+        thread_local!(static HERE: u8 = const { 0 });
+        HomeThread(HERE.with(|here| std::ptr::from_ref(here)))
+    }
+}
+
 /// Waits until a socket can be read.
 pub async fn readable_tcp(half: &OwnedReadHalf<TcpStream>) -> io::Result<()> {
     // SAFETY: `readable` takes `&self` and only clones the descriptor's handle when it is first polled; the writing half's
     // operations do the same. Both halves live on this thread, and neither holds a reference into the stream between
     // two polls in a way that the other could invalidate: the stream is never moved or replaced while they exist.
     let stream = unsafe { &*half.0.get() };
-    readable(|relaxed| stream.readable(relaxed)).await
+    stream.readable(ASKS_THE_SOCKET).await
 }
 
 /// As `readable_tcp`, for unix sockets.
 pub async fn readable_unix(half: &OwnedReadHalf<UnixStream>) -> io::Result<()> {
     // SAFETY: as above.
     let stream = unsafe { &*half.0.get() };
-    readable(|relaxed| stream.readable(relaxed)).await
+    stream.readable(ASKS_THE_SOCKET).await
 }
 
-/// io_uring asks the socket each time. epoll remembers what it once said until somebody finds that it no longer holds; `relaxed` takes
-/// its word. So the socket is asked first, and after that only news counts.
-async fn readable<F: Future<Output = io::Result<()>>>(wait: impl Fn(bool) -> F) -> io::Result<()> {
-    if monoio::utils::is_legacy() {
-        let mut asking = std::pin::pin!(wait(false));
-        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx))).await {
-            return result;
-        }
-    }
-    wait(true).await
-}
+/// As io_uring always does. monoio remembers what epoll once said until somebody finds that it no longer holds, and would take its word.
+const ASKS_THE_SOCKET: bool = false;
 
 /// Sets SO_LINGER to zero: closing then sends RST.
 pub fn reset_on_close(half: &OwnedWriteHalf<TcpStream>) {

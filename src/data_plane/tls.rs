@@ -358,8 +358,12 @@ impl Tls {
             if self.sealed.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            // Stays if it cannot be sent, as a plain connection's.
             self.in_flight_bytes = self.sealed.len();
-            self.write.start(std::mem::take(&mut self.sealed));
+            if let Some(sent) = self.write.start(std::mem::take(&mut self.sealed))? {
+                self.in_flight_bytes = 0;
+                self.sealed = sent;
+            }
         }
     }
 

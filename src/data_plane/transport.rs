@@ -197,23 +197,27 @@ impl Writer {
     /// What the kernel says.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if !self.half.is_idle()
+            if self.in_flight_bytes > 0
                 && let Some(sent) = ready!(self.half.poll_idle(cx))?
             {
                 self.in_flight_bytes = 0;
                 buffers::give(sent);
             }
-            match self.queue.pop() {
-                None => return Poll::Ready(Ok(())),
-                Some(Segment::Owned(buffer)) => {
-                    self.in_flight_bytes = buffer.len();
-                    self.half.start(buffer);
+            let Some(segment) = self.queue.pop() else { return Poll::Ready(Ok(())) };
+            // Stays if it cannot be sent: a connection that lost bytes is never taken for one that has nothing to send.
+            self.in_flight_bytes = segment.len();
+            match segment {
+                Segment::Owned(buffer) => {
+                    let Some(sent) = self.half.start(buffer)? else { continue };
+                    buffers::give(sent);
                 }
-                Some(Segment::Shared(buffer, range)) => {
-                    self.in_flight_bytes = range.len();
-                    self.half.start_shared(buffer, range);
+                Segment::Shared(buffer, range) => {
+                    if !self.half.start_shared(buffer, range)? {
+                        continue;
+                    }
                 }
             }
+            self.in_flight_bytes = 0;
         }
     }
 
@@ -237,6 +241,15 @@ pub struct Queue {
 enum Segment {
     Owned(Vec<u8>),
     Shared(Rc<Vec<u8>>, Range<usize>),
+}
+
+impl Segment {
+    fn len(&self) -> usize {
+        match self {
+            Segment::Owned(buffer) => buffer.len(),
+            Segment::Shared(_, range) => range.len(),
+        }
+    }
 }
 
 impl Queue {

@@ -6,12 +6,13 @@
 //!
 //! While a wait lasts, the driver is not asked about it again: each half has a bell that the driver rings, which notes that it has rung
 //! and wakes whoever polled last. So a task that other events wake, or a pool that looks whether a connection is quiet, pays for
-//! a comparison and not for a look into the driver.
+//! a comparison and not for a look into the driver. Nor is the driver asked what it rang for: the receive tells. Its answer is
+//! fetched when the next wait begins, so that a wait is one visit to the driver and not two.
 //!
 //! A caller may stop polling at any time and come back: nothing is lost, nothing is borrowed. Dropping a half with an operation in
 //! flight cancels it; the descriptor is closed once the kernel has let go of it.
 
-use futures_util::task::AtomicWaker;
+use crate::sys::Bell;
 use monoio::{
     buf::IoBuf,
     io::{AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable},
@@ -24,11 +25,7 @@ use std::{
     ops::{Range, RangeFrom},
     pin::Pin,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    task::{Context, Poll, Wake, Waker, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 pub(super) enum Socket {
@@ -63,35 +60,18 @@ pub struct ReadHalf {
     is_ready: bool,
     /// The watch waits, and will ring the bell.
     is_waiting: bool,
-    bell: Arc<Bell>,
+    bell: Rc<Bell>,
     /// Rings the bell.
     ringer: Waker,
-    /// Data of the waker that the bell was last given. Whoever compares it knows that the bell has not rung and so still holds it.
-    woken: *const (),
-}
-
-/// What the driver wakes. Everything is on one thread, but a waker has to be able to leave it.
-#[derive(Default)]
-struct Bell {
-    has_rung: AtomicBool,
-    task: AtomicWaker,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.has_rung.store(true, Relaxed);
-        self.task.wake();
-    }
 }
 
 /// What a half and its watch share.
 struct Watched {
     io: ReadIo,
     turn: Cell<Turn>,
+    /// The end of the wait under way has been told of already: by the bell.
+    is_told: Cell<bool>,
+    is_legacy: bool,
 }
 
 /// Whose turn it is.
@@ -108,8 +88,6 @@ enum Turn {
 pub struct WriteHalf {
     io: Option<WriteIo>,
     operation: Option<WriteOperation>,
-    /// How a send ended that took no operation.
-    outcome: Option<io::Result<Vec<u8>>>,
 }
 
 impl Stream {
@@ -124,22 +102,22 @@ impl Stream {
                 (ReadIo::Unix(read), WriteIo::Unix(write))
             }
         };
-        Stream { read: ReadHalf::new(read), write: WriteHalf { io: Some(write), operation: None, outcome: None } }
+        Stream { read: ReadHalf::new(read), write: WriteHalf { io: Some(write), operation: None } }
     }
 }
 
 impl ReadHalf {
     fn new(io: ReadIo) -> ReadHalf {
-        let watched = Rc::new(Watched { io, turn: Cell::default() });
-        let bell = Arc::new(Bell::default());
+        let is_legacy = monoio::utils::is_legacy();
+        let watched = Rc::new(Watched { io, turn: Cell::default(), is_told: Cell::default(), is_legacy });
+        let bell = Rc::new(Bell::default());
         ReadHalf {
             watch: Box::pin(watch(watched.clone())),
             watched,
             is_ready: false,
             is_waiting: false,
-            ringer: Waker::from(bell.clone()),
+            ringer: Bell::ringer(&bell),
             bell,
-            woken: std::ptr::null(),
         }
     }
 
@@ -176,33 +154,36 @@ impl ReadHalf {
         if self.is_ready {
             return Poll::Ready(Ok(()));
         }
-        if self.is_waiting && !self.bell.has_rung.load(Relaxed) {
-            if self.woken != cx.waker().data() {
-                self.wakes(cx);
-            }
+        if !self.is_waiting {
+            return self.poll_watch(cx);
+        }
+        if !self.bell.has_rung() {
+            self.bell.wakes(cx.waker());
             return Poll::Pending;
         }
-        self.poll_watch(cx)
+        (self.is_waiting, self.is_ready) = (false, true);
+        self.watched.is_told.set(true);
+        Poll::Ready(Ok(()))
     }
 
-    /// Begins a wait, or finds that one is over.
+    /// Begins a wait, or finds that there is no need to.
+    #[inline(never)]
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Before the driver is asked: what rings from then on counts.
-        self.bell.has_rung.store(false, Relaxed);
+        self.bell.silence();
         let turn = &self.watched.turn;
         turn.set(Turn::Waits);
         let _ = self.watch.as_mut().poll(&mut Context::from_waker(&self.ringer));
         match turn.take() {
             Turn::Over(result) => {
-                self.is_waiting = false;
                 self.is_ready = result.is_ok();
                 Poll::Ready(result)
             }
             waits => {
                 turn.set(waits);
                 self.is_waiting = true;
-                self.wakes(cx);
-                if self.bell.has_rung.load(Relaxed) {
+                self.bell.wakes(cx.waker());
+                if self.bell.has_rung() {
                     // Before anyone was there to hear it.
                     cx.waker().wake_by_ref();
                 }
@@ -210,18 +191,13 @@ impl ReadHalf {
             }
         }
     }
-
-    fn wakes(&mut self, cx: &Context<'_>) {
-        self.bell.task.register(cx.waker());
-        self.woken = cx.waker().data();
-    }
 }
 
 /// Most bytes that one read takes, whatever room there is: what follows a read (a scan, a copy) must not hold the shard.
 const READ_BYTES_MAX: usize = 128 * 1024;
 
 async fn watch(watched: Rc<Watched>) {
-    let Watched { io, turn } = &*watched;
+    let Watched { io, turn, is_told, is_legacy } = &*watched;
     loop {
         poll_fn(|_| match turn.take() {
             Turn::Waits => {
@@ -238,41 +214,61 @@ async fn watch(watched: Rc<Watched>) {
             ReadIo::Tcp(half) => crate::sys::readable_tcp(half).await,
             ReadIo::Unix(half) => crate::sys::readable_unix(half).await,
         };
-        turn.set(Turn::Over(result));
+        // What the bell has told of is over; whoever polls waits for what comes next. But epoll's driver asks the socket when it is
+        // polled, so that what it says is news even then.
+        if !is_told.take() || *is_legacy || result.is_err() {
+            turn.set(Turn::Over(result));
+        }
+    }
+}
+
+#[cfg(test)]
+impl ReadHalf {
+    /// Rings, as a driver does that has no news.
+    pub fn ring(&self) {
+        self.ringer.wake_by_ref();
     }
 }
 
 impl WriteHalf {
-    /// Sends all of `buffer`. Only while idle.
+    /// Sends all of `buffer`, and gives it back, emptied, if that is done at once. Only while idle.
     ///
     /// The first try is a plain non-blocking `send`: an ordinary message fits into the socket's buffer, and then there is no
-    /// operation to track, no completion to be woken by and nothing to poll again. Only what is left over becomes an operation.
-    pub fn start(&mut self, buffer: Vec<u8>) {
+    /// operation to track, no completion to be woken by and nothing to poll. Only what is left over becomes an operation.
+    ///
+    /// # Errors
+    /// What the kernel says. The connection is unusable then.
+    #[inline]
+    pub fn start(&mut self, mut buffer: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
         debug_assert!(self.is_idle());
-        match self.send_now(&buffer) {
-            Ok(sent) if sent == buffer.len() => self.outcome = Some(Ok(buffer)),
-            Ok(sent) => {
-                let Some(io) = self.io.take() else { return };
-                self.operation = Some(Box::pin(write_all(io, buffer, sent..)));
-            }
-            Err(error) => self.outcome = Some(Err(error)),
+        let sent = self.send_now(&buffer)?;
+        if sent == buffer.len() {
+            buffer.clear();
+            return Ok(Some(buffer));
         }
+        if let Some(io) = self.io.take() {
+            self.operation = Some(Box::pin(write_all(io, buffer, sent..)));
+        }
+        Ok(None)
     }
 
-    /// Sends a part of a shared buffer without copying it. Only while idle.
-    pub fn start_shared(&mut self, buffer: Rc<Vec<u8>>, range: Range<usize>) {
+    /// Sends a part of a shared buffer without copying it; true if that is done at once. Only while idle.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_shared(&mut self, buffer: Rc<Vec<u8>>, range: Range<usize>) -> io::Result<bool> {
         debug_assert!(self.is_idle());
-        match self.send_now(&buffer[range.clone()]) {
-            Ok(sent) if sent == range.len() => self.outcome = Some(Ok(Vec::new())),
-            Ok(sent) => {
-                let Some(io) = self.io.take() else { return };
-                self.operation = Some(Box::pin(async move {
-                    let (io, result, _) = write_all(io, buffer.slice(range), sent..).await;
-                    (io, result, Vec::new())
-                }));
-            }
-            Err(error) => self.outcome = Some(Err(error)),
+        let sent = self.send_now(&buffer[range.clone()])?;
+        if sent == range.len() {
+            return Ok(true);
         }
+        if let Some(io) = self.io.take() {
+            self.operation = Some(Box::pin(async move {
+                let (io, result, _) = write_all(io, buffer.slice(range), sent..).await;
+                (io, result, Vec::new())
+            }));
+        }
+        Ok(false)
     }
 
     /// Sends what the socket takes at once; 0 when it is full.
@@ -291,20 +287,14 @@ impl WriteHalf {
     /// True when nothing is in flight.
     #[inline]
     pub fn is_idle(&self) -> bool {
-        self.operation.is_none() && self.outcome.is_none()
+        self.operation.is_none()
     }
 
-    /// Ready when nothing is in flight; gives the sent buffer back, emptied, for its next use.
+    /// Ready when nothing is in flight; gives the buffer back, emptied, whose sending took longer.
     ///
     /// # Errors
     /// What the kernel says. The connection is unusable then.
     pub fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Vec<u8>>>> {
-        if let Some(outcome) = self.outcome.take() {
-            return Poll::Ready(outcome.map(|mut buffer| {
-                buffer.clear();
-                Some(buffer)
-            }));
-        }
         let Some(operation) = &mut self.operation else { return Poll::Ready(Ok(None)) };
         let (io, result, mut buffer) = match operation.as_mut().poll(cx) {
             Poll::Ready(done) => done,

@@ -136,6 +136,42 @@ fn wait_wakes_whoever_asked_last() {
 }
 
 #[test]
+fn ring_without_news_ends_no_wait_and_loses_nothing() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let mut buffer = Vec::with_capacity(16);
+        for round in 0..3u8 {
+            assert!(once(|cx| ours.read.poll_read(cx, &mut buffer)).await.is_none());
+            ours.read.ring();
+            assert!(once(|cx| ours.read.poll_read(cx, &mut buffer)).await.is_none());
+            peer.write_all(&[round, round]).expect("send");
+            while buffer.len() < 2 {
+                // Cut in two by the room that there is, so that one read is of what no ring has told of.
+                let mut one = Vec::with_capacity(1);
+                poll_fn(|cx| ours.read.poll_read(cx, &mut one)).await.expect("read");
+                buffer.append(&mut one);
+            }
+            assert_eq!(buffer, [round, round]);
+            buffer.clear();
+        }
+        drop(peer);
+        assert_eq!(poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("the end"), 0);
+    });
+}
+
+#[test]
+fn small_write_is_done_at_once() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let back = ours.write.start(b"ping".to_vec()).expect("write").expect("the buffer");
+        assert!(back.is_empty() && back.capacity() >= 4 && ours.write.is_idle());
+        let mut received = [0; 4];
+        peer.read_exact(&mut received).expect("read");
+        assert_eq!(&received, b"ping");
+    });
+}
+
+#[test]
 fn timer_sleeps_again_after_a_sleep_that_was_given_up() {
     on_both(async || {
         let mut timer = Timer::new().expect("a descriptor");
@@ -329,7 +365,7 @@ fn timers_run_beside_a_busy_task() {
             async move {
                 let mut buffer = Vec::with_capacity(64);
                 while !stopped.get() {
-                    ours.write.start(b"ping".to_vec());
+                    ours.write.start(b"ping".to_vec()).expect("write");
                     poll_fn(|cx| ours.write.poll_idle(cx)).await.expect("write");
                     buffer.clear();
                     poll_fn(|cx| ours.read.poll_read(cx, &mut buffer)).await.expect("read");
@@ -356,7 +392,7 @@ fn shared_part_of_a_buffer_is_sent_as_it_is() {
     on_both(async || {
         let (mut ours, mut peer) = pair();
         let whole = Rc::new((0..=255u8).cycle().take(300_000).collect::<Vec<_>>());
-        ours.write.start_shared(whole.clone(), 10..290_010);
+        ours.write.start_shared(whole.clone(), 10..290_010).expect("write");
         let reading = std::thread::spawn(move || {
             let mut all = vec![0; 290_000];
             peer.read_exact(&mut all).expect("read");
@@ -371,15 +407,16 @@ fn shared_part_of_a_buffer_is_sent_as_it_is() {
 fn large_write_goes_out_whole_and_gives_its_buffer_back() {
     on_both(async || {
         let (mut ours, mut peer) = pair();
+        // More than the socket takes at once, while nobody has begun to read.
+        assert!(ours.write.start(vec![7; 30_000_000]).expect("write").is_none());
         let reading = std::thread::spawn(move || {
             let mut all = Vec::new();
             peer.read_to_end(&mut all).expect("read");
             all.len()
         });
-        ours.write.start(vec![7; 3_000_000]);
         let back = poll_fn(|cx| ours.write.poll_idle(cx)).await.expect("write").expect("buffer");
-        assert!(back.is_empty() && back.capacity() >= 3_000_000);
+        assert!(back.is_empty() && back.capacity() >= 30_000_000);
         drop(ours);
-        assert_eq!(reading.join().expect("reader"), 3_000_000);
+        assert_eq!(reading.join().expect("reader"), 30_000_000);
     });
 }

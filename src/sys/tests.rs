@@ -1,4 +1,5 @@
 use super::*;
+use std::sync::{Arc, atomic::AtomicUsize};
 
 #[test]
 fn soft_limit_reaches_the_hard_limit() {
@@ -32,4 +33,35 @@ fn blocks_are_aligned_whatever_their_size() {
             }
         }
     }
+}
+
+#[test]
+fn bell_wakes_whom_it_was_told_of_last_and_lives_as_long_as_its_ringers() {
+    #[derive(Default)]
+    struct Asker(AtomicUsize);
+    impl std::task::Wake for Asker {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let bell = Rc::new(Bell::default());
+    let (ringer, once) = (Bell::ringer(&bell), Bell::ringer(&bell));
+    ringer.wake_by_ref();
+    assert!(bell.has_rung(), "also with nobody there to hear it");
+    bell.silence();
+    let askers = [Arc::new(Asker::default()), Arc::new(Asker::default())];
+    for asker in &askers {
+        let waker = Waker::from(asker.clone());
+        assert!(!bell.is_for(&waker));
+        bell.wakes(&waker);
+        assert!(bell.is_for(&waker));
+    }
+    once.wake();
+    ringer.wake_by_ref();
+    assert!(bell.has_rung());
+    assert_eq!(askers.map(|asker| asker.0.load(Ordering::Relaxed)), [0, 2]);
+    let another = ringer.clone();
+    assert_eq!(Rc::strong_count(&bell), 3);
+    drop((ringer, another));
+    assert_eq!(Rc::strong_count(&bell), 1);
 }
