@@ -371,10 +371,15 @@ impl Bell {
         self.has_rung.set(false);
     }
 
-    /// Ringing wakes `task` from now on, and nobody else.
+    /// True if ringing wakes `task`.
     #[inline]
+    pub fn is_for(&self, task: &Waker) -> bool {
+        self.task.borrow().as_ref().is_some_and(|known| known.will_wake(task))
+    }
+
+    /// Ringing wakes `task` from now on, and nobody else.
     pub fn wakes(&self, task: &Waker) {
-        if !self.task.borrow().as_ref().is_some_and(|known| known.will_wake(task)) {
+        if !self.is_for(task) {
             let before = self.task.replace(Some(task.clone()));
             drop(before);
         }
@@ -442,7 +447,7 @@ impl Default for HomeThread {
     #[inline]
     fn default() -> HomeThread {
         thread_local!(static HERE: u8 = const { 0 });
-        HomeThread(HERE.with(|here| std::ptr::from_ref(here)))
+        HomeThread(HERE.with(std::ptr::from_ref))
     }
 }
 

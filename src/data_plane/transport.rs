@@ -30,6 +30,16 @@ pub struct Plain {
     writer: Writer,
 }
 
+impl Plain {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        ready!(self.read.poll_readable(cx))?;
+        if buffer.capacity() == 0 {
+            *buffer = buffers::take();
+        }
+        self.read.poll_read(cx, buffer)
+    }
+}
+
 impl Transport {
     pub fn plain(stream: rt::Stream) -> Transport {
         Transport::Plain(Plain { read: stream.read, writer: Writer::new(stream.write) })
@@ -43,13 +53,9 @@ impl Transport {
     #[inline]
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(plain) => {
-                ready!(plain.read.poll_readable(cx))?;
-                if buffer.capacity() == 0 {
-                    *buffer = buffers::take();
-                }
-                plain.read.poll_read(cx, buffer)
-            }
+            // Whoever waits for two connections asks both when one of them wakes it.
+            Transport::Plain(plain) if plain.read.is_quiet(cx) => Poll::Pending,
+            Transport::Plain(plain) => plain.poll_read(cx, buffer),
             Transport::Tls(tls) => tls.poll_read(cx, buffer),
         }
     }

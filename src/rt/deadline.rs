@@ -142,6 +142,7 @@ impl Deadline {
         Poll::Pending
     }
 
+    #[cold]
     fn wakes(&self, cx: &Context<'_>) {
         self.all.wakers.borrow_mut()[self.slot as usize] = Some(cx.waker().clone());
         self.woken.set(cx.waker().data());

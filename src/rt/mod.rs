@@ -6,7 +6,7 @@
 //! - a dropped accept leaks descriptors: `listen` accepts in a task of its own that nothing races;
 //! - a panic in a task ends the thread: `spawn` catches it and tells the caller's `on_panic`;
 //! - a task that wakes itself in its own poll starves timers: nothing here yields by waking itself;
-//! - timers round up to 2 ms, cost 1,500 instructions each, and 700 in every turn of the loop if there is only one: `Deadlines` are one
+//! - timers round up to 2 ms, cost 1,500 instructions each, and a thousand in every turn of the loop once there is one: `Deadlines` are one
 //!   scan per tick for a whole shard, and the tick comes from a `Timer` that is a descriptor like others;
 //! - a host name in connect blocks on DNS: `connect` takes addresses only.
 //!

@@ -145,11 +145,16 @@ impl ReadHalf {
         }
     }
 
+    /// True while a wait lasts whose end wakes the task that asks: it need not ask for more then. False promises nothing.
+    #[inline]
+    pub fn is_quiet(&self, cx: &Context<'_>) -> bool {
+        self.is_waiting && !self.bell.has_rung() && self.bell.is_for(cx.waker())
+    }
+
     /// Waits until there is something to read, or the peer's end.
     ///
     /// # Errors
     /// What the kernel says.
-    #[inline]
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_ready {
             return Poll::Ready(Ok(()));
@@ -167,7 +172,6 @@ impl ReadHalf {
     }
 
     /// Begins a wait, or finds that there is no need to.
-    #[inline(never)]
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Before the driver is asked: what rings from then on counts.
         self.bell.silence();
