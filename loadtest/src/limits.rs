@@ -53,3 +53,9 @@ pub const LOAD_CONNECTIONS_MAX: usize = 32_768;
 
 /// Latencies above this are recorded as this, in microseconds: ten minutes, the SDKs' own time-out.
 pub const LATENCY_US_MAX: u64 = 600_000_000;
+
+/// Threads of one load run. More than any machine's cores that one would give to the load.
+pub const LOAD_THREADS_MAX: usize = 64;
+
+/// Pieces of a window's time, each of which has a histogram of its own: 300 of about 100 KB.
+pub const LOAD_SLICES_MAX: usize = 300;

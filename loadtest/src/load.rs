@@ -15,56 +15,27 @@
 mod answer;
 mod connection;
 mod driver;
+mod exchange;
+mod generator;
+mod meter;
+mod options;
 mod report;
 mod request;
 mod schedule;
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-pub use report::{Percentiles, Report};
-pub use request::{RequestOptions, Target};
+pub use generator::Generator;
+pub use options::{
+    Arrivals, Dialect, Keys, Kind, LeavesAfter, LoadOptions, Manners, Pattern, Protocol, Ramp, RequestOptions, Target,
+    Threads, Trust, Window,
+};
+pub use report::{Fidelity, Percentiles, Report, Slice, percentiles};
 
-/// How requests are offered.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pattern {
-    /// Each connection at once again.
-    Closed,
-    Open {
-        per_second: f64,
-        arrivals: Arrivals,
-    },
-    /// One request per connection, then nothing.
-    Idle,
-}
-
-/// How the times of an open loop are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrivals {
-    Constant,
-    /// Exponential gaps from this seed.
-    Poisson {
-        seed: u64,
-    },
-}
-
-/// One run.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    pub target: Target,
-    pub request: RequestOptions,
-    pub pattern: Pattern,
-    pub connections: usize,
-    /// Requests that are due in this time are sent and not reported.
-    pub warmup: Duration,
-    /// How long requests are offered after that. With `Pattern::Idle`: how long the connections are held.
-    pub time: Duration,
-}
-
-/// Runs to the end and reports. Errors of single exchanges are counted; this fails where nothing can be measured.
-pub fn run(options: &LoadOptions) -> io::Result<Report> {
-    driver::run(options)
+/// Opens a generator, measures one window and closes it.
+pub fn run(options: &LoadOptions, window: &Window) -> io::Result<Report> {
+    Generator::open(options)?.window(window)
 }
 
 /// Raises the limit of open files as far as the system lets us, and says what it is now.

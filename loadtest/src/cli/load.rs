@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use ringway_loadtest::load::{self, Arrivals, LoadOptions, Pattern, RequestOptions, Target};
+use ringway_loadtest::load::{self, Arrivals, Keys, LoadOptions, Pattern, RequestOptions, Target, Window};
 
 /// What all three patterns take.
 #[derive(Debug, clap::Args)]
@@ -83,7 +83,7 @@ impl Open {
             ArrivalKind::Constant => Arrivals::Constant,
             ArrivalKind::Poisson => Arrivals::Poisson { seed: self.seed },
         };
-        self.common.run(Pattern::Open { per_second: self.rate, arrivals })
+        self.common.run(Pattern::Open { per_second: self.rate, arrivals, ramp: None })
     }
 }
 
@@ -96,20 +96,24 @@ impl Idle {
 impl Common {
     fn run(self, pattern: Pattern) -> io::Result<()> {
         let seconds = |value: f64| Duration::try_from_secs_f64(value).map_err(|_| invalid("a time is not negative"));
+        let target = Target::parse(&self.url).map_err(|error| invalid(&error.to_string()))?;
         let options = LoadOptions {
-            target: Target::parse(&self.url).map_err(|error| invalid(&error.to_string()))?,
             request: RequestOptions {
-                key: self.key,
+                keys: self.key.map_or(Keys::None, Keys::One),
                 model: self.model,
                 body_bytes: (self.body_kb.clamp(0.0, 65_536.0) * 1024.0) as usize,
                 stream: self.stream,
+                ..RequestOptions::default()
             },
-            pattern,
             connections: self.connections,
+            ..LoadOptions::new(target)
+        };
+        let window = Window {
+            pattern,
             warmup: if pattern == Pattern::Idle { Duration::ZERO } else { seconds(self.warmup)? },
             time: seconds(self.seconds)?,
         };
-        let report = load::run(&options)?;
+        let report = load::run(&options, &window)?;
         let line = serde_json::to_string(&report)?;
         writeln!(io::stdout().lock(), "{line}")
     }

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use super::answer::{Answer, Progress};
+use super::exchange::Exchange;
 
 pub(super) struct Connection {
     pub socket: TcpStream,
@@ -14,18 +15,9 @@ pub(super) struct Connection {
     written: usize,
     /// Whether the epoll set waits for room to write.
     pub waits_for_room: bool,
-}
-
-/// The times of an exchange.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Exchange {
-    /// When it was due, and when it was sent. In a closed loop they are one.
-    pub due: Instant,
-    pub sent: Instant,
-    /// Of a stream: its first content, its last event.
-    pub first_content: Option<Instant>,
-    pub last_event: Option<Instant>,
-    pub events: u64,
+    /// Which of the prepared requests it sends.
+    pub request: usize,
+    pub is_dead: bool,
 }
 
 /// What reading a socket until it was empty brought.
@@ -44,14 +36,22 @@ impl Connection {
         let socket = TcpStream::connect(addr)?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, exchange: None, answer: Answer::default(), written: 0, waits_for_room: false })
+        Ok(Self {
+            socket,
+            exchange: None,
+            answer: Answer::default(),
+            written: 0,
+            waits_for_room: false,
+            request: 0,
+            is_dead: false,
+        })
     }
 
     /// Begins an exchange. True: the request is written; false: the rest must wait for room.
     pub fn begin(&mut self, due: Instant, now: Instant, request: &[u8]) -> io::Result<bool> {
         self.answer.clear();
         self.written = 0;
-        self.exchange = Some(Exchange { due, sent: now, first_content: None, last_event: None, events: 0 });
+        self.exchange = Some(Exchange::new(due, now));
         self.write(request)
     }
 

@@ -7,18 +7,19 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use super::connection::{Connection, Exchange, Read1};
-use super::report::{Meter, Report};
-use super::schedule::Schedule;
-use super::{LoadOptions, Pattern, resolve};
-use crate::limits::LOAD_CONNECTIONS_MAX;
+use super::connection::{Connection, Read1};
+use super::exchange::Exchange;
+use super::meter::Meter;
+use super::options::{LoadOptions, Manners, Pattern, Protocol, Window};
+use super::request::Prepared;
+use super::schedule::{Schedule, Share};
 
 /// How long answers are awaited after the last request was due.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,21 +30,16 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// Errors after which a run is given up: it measures nothing any more.
 const ERRORS_MAX: u64 = 100_000;
 
-pub(super) fn run(options: &LoadOptions) -> io::Result<Report> {
-    if options.connections == 0 || options.connections > LOAD_CONNECTIONS_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "1 to 32,768 connections"));
-    }
-    super::raise_open_files();
-    // Refused: waits end up to 50 us late, which `late` would show.
-    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    let mut wheel = Wheel::open(options)?;
-    wheel.turn(options)?;
-    Ok(wheel.into_report(options))
-}
+/// Sockets that one wait reports.
+const EVENTS: usize = 1_024;
 
-struct Wheel {
+/// The connections of one thread, and what is under way on them.
+pub(super) struct Wheel {
     addr: SocketAddr,
-    request: Vec<u8>,
+    requests: Arc<Vec<Prepared>>,
+    next_request: usize,
+    expected_status: Option<u16>,
+    share: Share,
     poll: OwnedFd,
     connections: Vec<Connection>,
     idle: VecDeque<usize>,
@@ -53,7 +49,6 @@ struct Wheel {
     reopening: VecDeque<(Instant, usize)>,
     busy: usize,
     meter: Meter,
-    begin: Instant,
     end: Instant,
     buffer: Vec<u8>,
     /// Sends the next request on a connection as soon as the last has ended.
@@ -61,44 +56,80 @@ struct Wheel {
 }
 
 impl Wheel {
-    fn open(options: &LoadOptions) -> io::Result<Self> {
-        let addr = resolve(&options.target)?;
+    pub fn open(
+        options: &LoadOptions,
+        addr: SocketAddr,
+        count: usize,
+        share: Share,
+        requests: Arc<Vec<Prepared>>,
+    ) -> io::Result<Self> {
+        if options.target.tls || options.protocol != Protocol::Http1 || options.manners != Manners::Prompt {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut connections = Vec::with_capacity(options.connections);
-        for index in 0..options.connections {
+        let mut connections = Vec::with_capacity(count);
+        for index in 0..count {
             let connection = Connection::open(addr)?;
             watch(&poll, index, &connection)?;
             connections.push(connection);
         }
-        // After connecting, which is not part of the run.
-        let begin = Instant::now();
-        let start = begin + options.warmup;
+        let now = Instant::now();
         Ok(Self {
             addr,
-            request: options.request.bytes(&options.target),
+            requests,
+            // Threads begin with different bodies.
+            next_request: share.index,
+            expected_status: options.request.expected_status,
+            share,
             poll,
             idle: (0..connections.len()).collect(),
             connections,
             waiting: VecDeque::new(),
             reopening: VecDeque::new(),
             busy: 0,
-            meter: Meter::new(start),
-            begin,
-            end: start + options.time,
+            meter: Meter::new(now, Duration::ZERO),
+            end: now,
             buffer: vec![0; 256 * 1024],
-            closed: options.pattern == Pattern::Closed,
+            closed: false,
         })
     }
 
-    fn turn(&mut self, options: &LoadOptions) -> io::Result<()> {
-        let mut schedule = Schedule::new(options.pattern, self.begin, self.end);
-        if !matches!(options.pattern, Pattern::Open { .. }) {
-            for index in 0..self.connections.len() {
+    /// Opens again what the peer has closed since the last window.
+    pub fn mend(&mut self) -> io::Result<()> {
+        self.closed = false;
+        let mut events = Vec::with_capacity(EVENTS);
+        self.wait(&mut events, Duration::ZERO)?;
+        for (when, _) in &mut self.reopening {
+            *when = Instant::now();
+        }
+        self.reopen(Instant::now())
+    }
+
+    pub fn measure(&mut self, window: &Window, begin: Instant) -> io::Result<Meter> {
+        let start = begin + window.warmup;
+        self.end = start + window.time;
+        // What mending counted belongs to this window.
+        let reconnections = self.meter.reconnections;
+        self.meter = Meter::new(start, window.time);
+        self.meter.reconnections = reconnections;
+        self.closed = window.pattern == Pattern::Closed;
+        self.turn(window.pattern, begin)?;
+        let now = Instant::now();
+        self.meter.stop(now);
+        self.put_away()?;
+        Ok(std::mem::replace(&mut self.meter, Meter::new(now, Duration::ZERO)))
+    }
+
+    fn turn(&mut self, pattern: Pattern, begin: Instant) -> io::Result<()> {
+        let mut schedule = Schedule::new(pattern, begin, self.end, self.share);
+        if !matches!(pattern, Pattern::Open { .. }) {
+            // What is sent before the beginning would not be counted.
+            std::thread::sleep(begin.saturating_duration_since(Instant::now()));
+            for index in std::mem::take(&mut self.idle) {
                 self.send(index, Instant::now())?;
             }
-            self.idle.clear();
         }
-        let mut events = Vec::with_capacity(1_024);
+        let mut events = Vec::with_capacity(EVENTS);
         loop {
             let now = Instant::now();
             self.meter.tick(now);
@@ -109,34 +140,52 @@ impl Wheel {
                 }
             }
             self.reopen(now)?;
-            if self.is_over(now, options) {
+            if self.is_over(now, pattern) {
                 return Ok(());
             }
             // Without a next time a coarse wait suffices: whatever else happens wakes us.
             let coarse = now + Duration::from_millis(50);
             let reopening = self.reopening.front().map_or(coarse, |(when, _)| *when);
             let next = schedule.next().unwrap_or(coarse).min(reopening);
-            let wait = timespec(next.saturating_duration_since(Instant::now()));
-            events.clear();
-            match epoll::wait(&self.poll, spare_capacity(&mut events), Some(&wait)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            for event in &events {
-                let (index, flags) = (event.data.u64() as usize, event.flags);
-                self.on_ready(index, flags)?;
-            }
+            self.wait(&mut events, next.saturating_duration_since(Instant::now()))?;
         }
     }
 
-    fn is_over(&mut self, now: Instant, options: &LoadOptions) -> bool {
-        if self.meter.errors.values().sum::<u64>() > ERRORS_MAX {
+    /// Waits until a socket is ready or the time is over, and serves those that are.
+    fn wait(&mut self, events: &mut Vec<epoll::Event>, time: Duration) -> io::Result<()> {
+        events.clear();
+        match epoll::wait(&self.poll, spare_capacity(events), Some(&timespec(time))) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for event in events.iter() {
+            let (index, flags) = (event.data.u64() as usize, event.flags);
+            self.on_ready(index, flags)?;
+        }
+        Ok(())
+    }
+
+    fn is_over(&mut self, now: Instant, pattern: Pattern) -> bool {
+        if self.meter.errors() > ERRORS_MAX {
             return true;
         }
-        if options.pattern == Pattern::Idle {
+        if pattern == Pattern::Idle {
             return now >= self.end;
         }
         now >= self.end && ((self.busy == 0 && self.waiting.is_empty()) || now >= self.end + GRACE)
+    }
+
+    /// After a window: what was not sent or not answered is counted, and its connections are not used again.
+    fn put_away(&mut self) -> io::Result<()> {
+        for due in std::mem::take(&mut self.waiting) {
+            self.meter.dropped(due);
+        }
+        for index in 0..self.connections.len() {
+            if self.connections[index].exchange.is_some() {
+                self.fail(index, "unanswered")?;
+            }
+        }
+        Ok(())
     }
 
     fn send(&mut self, index: usize, due: Instant) -> io::Result<()> {
@@ -145,7 +194,9 @@ impl Wheel {
         let due = if self.closed { now } else { due };
         self.busy += 1;
         self.meter.sent(due, now);
-        match connection.begin(due, now, &self.request) {
+        connection.request = self.next_request % self.requests.len();
+        self.next_request = self.next_request.wrapping_add(1);
+        match connection.begin(due, now, &self.requests[connection.request].bytes) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 connection.waits_for_room = true;
@@ -157,8 +208,11 @@ impl Wheel {
 
     fn on_ready(&mut self, index: usize, flags: epoll::EventFlags) -> io::Result<()> {
         let connection = &mut self.connections[index];
+        if connection.is_dead {
+            return Ok(());
+        }
         if flags.contains(epoll::EventFlags::OUT) && connection.waits_for_room {
-            match connection.write(&self.request) {
+            match connection.write(&self.requests[connection.request].bytes) {
                 Ok(true) => {
                     connection.waits_for_room = false;
                     rewatch(&self.poll, index, connection)?;
@@ -195,6 +249,10 @@ impl Wheel {
         };
         self.busy -= 1;
         match answer.status {
+            status if self.expected_status == Some(status) => self.meter.ended(&exchange, now, answer.body_bytes),
+            200..=299 if self.expected_status.is_some() => {
+                self.meter.failed(exchange.due, &format!("status_{}", answer.status))
+            }
             200..=299 if answer.is_complete() => self.meter.ended(&exchange, now, answer.body_bytes),
             200..=299 => self.meter.failed(exchange.due, "no_done"),
             status => self.meter.failed(exchange.due, &format!("status_{status}")),
@@ -228,6 +286,9 @@ impl Wheel {
 
     /// Takes a connection out of use until it has been opened again.
     fn discard(&mut self, index: usize) -> io::Result<()> {
+        if std::mem::replace(&mut self.connections[index].is_dead, true) {
+            return Ok(());
+        }
         // Until then its socket is dead and would wake us at every turn.
         epoll::delete(&self.poll, &self.connections[index].socket)?;
         self.idle.retain(|idle| *idle != index);
@@ -255,22 +316,6 @@ impl Wheel {
             }
         }
         Ok(())
-    }
-
-    fn into_report(mut self, options: &LoadOptions) -> Report {
-        for connection in &self.connections {
-            if let Some(exchange) = &connection.exchange {
-                self.meter.failed(exchange.due, "unanswered");
-            }
-        }
-        let unsent = self.waiting.iter().filter(|due| self.meter.counts(**due)).count();
-        self.meter.dropped = unsent as u64;
-        let pattern = match options.pattern {
-            Pattern::Closed => "closed",
-            Pattern::Open { .. } => "open",
-            Pattern::Idle => "idle",
-        };
-        self.meter.report(pattern, options.connections, self.request.len(), options.time)
     }
 }
 

@@ -7,9 +7,12 @@ use std::fmt;
 
 use serde_json::json;
 
-/// Where to, from `http://host[:port]/v1`.
+use super::options::{Keys, LoadOptions, RequestOptions};
+
+/// Where to, from `http://host[:port]/v1` or `https://...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
+    pub tls: bool,
     pub host: String,
     pub port: u16,
     /// The base path without a slash at its end.
@@ -30,8 +33,10 @@ impl std::error::Error for BadTarget {}
 
 impl Target {
     pub fn parse(url: &str) -> Result<Self, BadTarget> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            return Err(BadTarget("this driver speaks plaintext HTTP/1.1: the URL begins with http://"));
+        let (tls, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (false, rest),
+            (_, Some(rest)) => (true, rest),
+            _ => return Err(BadTarget("the URL begins with http:// or https://")),
         };
         let (authority, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
@@ -42,32 +47,43 @@ impl Target {
                 let port = port.parse().map_err(|_| BadTarget("the URL's port is not a number"))?;
                 (host, port)
             }
-            _ => (authority, 80),
+            _ => (authority, if tls { 443 } else { 80 }),
         };
         if host.is_empty() {
             return Err(BadTarget("the URL has no host"));
         }
-        Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, base: path.trim_end_matches('/').to_owned() })
+        Ok(Self {
+            tls,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            base: path.trim_end_matches('/').to_owned(),
+        })
     }
 }
 
-/// What is asked.
-#[derive(Debug, Clone)]
-pub struct RequestOptions {
-    pub key: Option<String>,
-    pub model: String,
-    /// About how many bytes of JSON.
-    pub body_bytes: usize,
-    pub stream: bool,
+/// A request as it goes over the wire.
+pub(super) struct Prepared {
+    pub bytes: Vec<u8>,
+}
+
+impl Prepared {
+    /// All variants of what the options ask for.
+    pub fn all(options: &LoadOptions) -> Vec<Self> {
+        vec![Self { bytes: options.request.bytes(&options.target) }]
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 impl RequestOptions {
     /// The whole request, head and body.
     pub fn bytes(&self, target: &Target) -> Vec<u8> {
         let body = self.body();
-        let key = match &self.key {
-            Some(key) => format!("authorization: Bearer {key}\r\n"),
-            None => String::new(),
+        let key = match &self.keys {
+            Keys::One(key) => format!("authorization: Bearer {key}\r\n"),
+            Keys::None | Keys::Random => String::new(),
         };
         // The head that an SDK sends, in its order and about its length.
         let mut bytes = format!(
