@@ -5,6 +5,7 @@
 //! Neither uses any code of the gateway: both are written from the wire formats alone, so that the gateway and
 //! its measure can catch each other's mistakes.
 
+mod chunk_mark;
 pub mod limits;
 pub mod load;
 pub mod peers;

@@ -59,3 +59,18 @@ pub const LOAD_THREADS_MAX: usize = 64;
 
 /// Pieces of a window's time, each of which has a histogram of its own: 300 of about 100 KB.
 pub const LOAD_SLICES_MAX: usize = 300;
+
+/// Bytes of a numbered chunk's mark that are kept until its end comes. The simulator's chunks have about 150.
+pub const CHUNK_MARK_BYTES_MAX: usize = 64 * 1024;
+
+/// Numbers of a stream's chunks that are remembered as missing; more of them are lost and not awaited.
+pub const CHUNKS_MISSING_MAX: u64 = 4_096;
+
+/// Exchanges that one load run has under way at once: its connections, times the streams of each.
+pub const LOAD_STREAMS_MAX: usize = 131_072;
+
+/// Different bodies of one load run. They are made in advance and kept: 64 of 1 MB are 64 MB.
+pub const LOAD_VARIANTS_MAX: usize = 64;
+
+/// Longest body of one request, in bytes. Gateways accept 20 MiB by default; this shows one that lets more through.
+pub const LOAD_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -1,8 +1,10 @@
-//! Offers requests to an endpoint over HTTP/1.1 and measures the answers.
+//! Offers requests to an endpoint and measures the answers: over HTTP/1.1 or HTTP/2, with TLS or without.
 //!
-//! One thread, one epoll set, plain non-blocking sockets: the driver must cost less than what it measures. `schedule` says
-//! when a request is due, `request` holds its bytes (the same for all), `connection` carries one exchange at a time,
-//! `answer` reads the bytes that come back, `driver` turns the wheel, `report` counts.
+//! `Generator::open` connects, `window` measures, as often as it is asked to. Each of its threads turns one wheel (`driver`): one epoll
+//! set, plain non-blocking sockets, because the load must cost less than what it measures. `prompts` and `request` make
+//! the bytes in advance, `schedule` says when a request is due, `connection` carries exchanges (`http1` one at a time, `http2` many)
+//! over a `transport` (TLS, and the `pace` of slow clients), `answer` and `body` read what comes back, `chunks` looks
+//! whether it is what was sent, `exchange` settles, `meter` counts, `report` says it.
 //!
 //! Open loop: requests are due at times drawn in advance, and latency counts from the time at which a request was due, so
 //! that a stall of the target shows in the latency of all requests that were due meanwhile. Requests that find no idle
@@ -10,18 +12,28 @@
 //! connection sends its next request when it has the answer; its latency says nothing about a stall, and its use is
 //! throughput and CPU per request.
 //!
-//! Plaintext only; TLS and HTTP/2 belong to the next driver.
+//! Connections are made blocking, also those that are opened again within a window: a target that does not accept shows as
+//! requests that were sent late.
 
 mod answer;
+mod body;
+mod chunks;
 mod connection;
 mod driver;
 mod exchange;
 mod generator;
+mod http1;
+mod http2;
 mod meter;
 mod options;
+mod pace;
+mod pauses;
+mod prompts;
 mod report;
 mod request;
 mod schedule;
+mod tls;
+mod transport;
 
 use std::io;
 use std::net::SocketAddr;

@@ -41,6 +41,9 @@ pub struct Args {
     /// Time between them, in milliseconds.
     #[arg(long, default_value_t = 0.0, requires = "fast")]
     fast_gap_ms: f64,
+    /// Numbers the events with --fast, so that `--check-chunks` of the load can tell what became of each.
+    #[arg(long, requires = "fast")]
+    fast_numbered: bool,
     /// Prints one JSON line when ready, instead of a sentence.
     #[arg(long)]
     json: bool,
@@ -66,6 +69,7 @@ pub fn run(args: Args) -> io::Result<()> {
     let fast = args.fast.then(|| FastOptions {
         chunks: args.fast_chunks,
         gap: Duration::try_from_secs_f64(args.fast_gap_ms / 1e3).unwrap_or_default(),
+        numbered: args.fast_numbered,
     });
     load::raise_open_files();
     let sim = Sim::start(SimConfig {

@@ -1,20 +1,17 @@
-//! Reads one answer from the bytes of a socket, keeping as little as possible: lengths, the status, and of a stream the number of
-//! its events, the moment of its first content and its end.
-//!
-//! Content is what `"content":"` is followed by and is not empty, or a piece of a tool call or of reasoning; the role
-//! chunk is none. Lines may be cut by the end of a read at any byte.
+//! Reads one HTTP/1.1 answer from the bytes of a socket, keeping as little as possible: its status, its framing, and what `body`
+//! keeps of the rest. Lines may be cut by the end of a read at any byte.
 
 use memchr::{memchr, memmem};
+
+use super::body::{self, Body};
 
 /// What a piece of input brought.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Progress {
     /// Bytes of the input that belong to this answer.
     pub consumed: usize,
-    /// Events whose end came with it.
-    pub events: u64,
-    /// The first content came with it.
-    pub first_content: bool,
+    /// What came of its body.
+    pub brought: body::Progress,
     pub done: bool,
 }
 
@@ -22,7 +19,7 @@ pub(super) struct Progress {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Answer {
     state: State,
     /// The beginning of a line or head whose end has not come.
@@ -30,13 +27,7 @@ pub(super) struct Answer {
     pub status: u16,
     pub closes: bool,
     chunked: bool,
-    is_stream: bool,
-    /// The beginning of a stream, until its first content has come.
-    opening: Vec<u8>,
-    content_seen: bool,
-    /// The last bytes of the body.
-    tail: Vec<u8>,
-    pub body_bytes: u64,
+    pub body: Body,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -52,33 +43,26 @@ enum State {
     Done,
 }
 
-/// A stream's end marker.
-const DONE: &[u8] = b"data: [DONE]\n\n";
-
-/// Bytes of a stream's beginning that are searched for content. A role chunk and a first content chunk have far less.
-const OPENING_BYTES_MAX: usize = 64 * 1024;
-
 const PARTIAL_BYTES_MAX: usize = 256 * 1024;
 
 impl Answer {
+    pub fn new(body: Body) -> Self {
+        Self { state: State::Head, partial: Vec::new(), status: 0, closes: false, chunked: false, body }
+    }
+
     /// Forgets everything but its buffers.
     pub fn clear(&mut self) {
-        let (mut partial, mut opening, mut tail) =
-            (std::mem::take(&mut self.partial), std::mem::take(&mut self.opening), std::mem::take(&mut self.tail));
-        partial.clear();
-        opening.clear();
-        tail.clear();
-        *self = Self { partial, opening, tail, ..Self::default() };
+        self.state = State::Head;
+        self.partial.clear();
+        self.status = 0;
+        self.closes = false;
+        self.chunked = false;
+        self.body.clear();
     }
 
     /// Whether any byte of it has come.
     pub fn has_begun(&self) -> bool {
         self.state != State::Head || !self.partial.is_empty()
-    }
-
-    /// Whether it is an event stream whose end marker has come, or no stream.
-    pub fn is_complete(&self) -> bool {
-        !self.is_stream || self.status != 200 || self.tail.ends_with(DONE)
     }
 
     /// Whether the connection's end is this answer's end.
@@ -157,7 +141,9 @@ impl Answer {
             } else if is(b"transfer-encoding") {
                 self.chunked = value.to_ascii_lowercase().ends_with(b"chunked");
             } else if is(b"content-type") {
-                self.is_stream = value.starts_with(b"text/event-stream");
+                if value.starts_with(b"text/event-stream") {
+                    self.body.set_stream();
+                }
             } else if is(b"connection") {
                 self.closes = value.eq_ignore_ascii_case(b"close");
             }
@@ -200,37 +186,10 @@ impl Answer {
     }
 
     fn body(&mut self, piece: &[u8], progress: &mut Progress) {
-        self.body_bytes += piece.len() as u64;
-        if !self.is_stream || piece.is_empty() {
-            return;
-        }
-        // An event ends with an empty line; its two line ends may come apart.
-        let cut = self.tail.last() == Some(&b'\n') && piece[0] == b'\n';
-        progress.events += u64::from(cut) + memmem::find_iter(piece, b"\n\n").count() as u64;
-        if !self.content_seen && self.opening.len() < OPENING_BYTES_MAX {
-            self.opening.extend_from_slice(piece);
-            if has_content(&self.opening) {
-                self.content_seen = true;
-                progress.first_content = true;
-            }
-        }
-        if piece.len() >= DONE.len() {
-            self.tail.clear();
-            self.tail.extend_from_slice(&piece[piece.len() - DONE.len()..]);
-        } else {
-            self.tail.extend_from_slice(piece);
-            let surplus = self.tail.len().saturating_sub(DONE.len());
-            self.tail.drain(..surplus);
-        }
+        let brought = self.body.feed(piece);
+        progress.brought.events += brought.events;
+        progress.brought.first_content |= brought.first_content;
     }
-}
-
-fn has_content(opening: &[u8]) -> bool {
-    const TEXTS: &[&[u8]] = &[b"\"content\":\"", b"\"reasoning_content\":\"", b"\"reasoning\":\"", b"\"delta\":\""];
-    let has_text = |name: &&[u8]| {
-        memmem::find_iter(opening, name).any(|at| opening.get(at + name.len()).is_some_and(|next| *next != b'"'))
-    };
-    TEXTS.iter().any(has_text) || memmem::find(opening, b"\"tool_calls\":[").is_some()
 }
 
 fn chunk_size(line: &[u8]) -> Result<usize, Malformed> {

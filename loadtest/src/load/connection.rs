@@ -1,99 +1,116 @@
-//! One connection of the driver and the exchange that it carries, if any.
+//! One connection, of either protocol, as the wheel sees it: it takes exchanges, and is served when its socket is ready.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
 use std::time::Instant;
 
-use super::answer::{Answer, Progress};
-use super::exchange::Exchange;
+use super::exchange::Rules;
+use super::http1::Http1;
+use super::http2::Http2;
+use super::meter::Meter;
+use super::options::Protocol;
+use super::request::Requests;
+use super::transport::{Transport, Wire};
 
-pub(super) struct Connection {
-    pub socket: TcpStream,
-    pub exchange: Option<Exchange>,
-    pub answer: Answer,
-    /// Bytes of the request that have been written.
-    written: usize,
-    /// Whether the epoll set waits for room to write.
-    pub waits_for_room: bool,
-    /// Which of the prepared requests it sends.
-    pub request: usize,
-    pub is_dead: bool,
+#[expect(clippy::large_enum_variant, reason = "HTTP/1.1 is the fast path, and has no pointer to follow")]
+pub(super) enum Connection {
+    Http1(Http1),
+    /// Boxed: it is several times the size of the other.
+    Http2(Box<Http2>),
 }
 
-/// What reading a socket until it was empty brought.
-pub(super) enum Read1 {
-    /// The answer goes on.
-    More,
-    Done,
-    /// The peer closed, or reset.
-    Closed,
-    Malformed,
+/// What serving a connection needs of the wheel.
+pub(super) struct Turn<'a> {
+    pub meter: &'a mut Meter,
+    pub rules: &'a Rules,
+    pub requests: &'a mut Requests,
+    pub buffer: &'a mut [u8],
+    /// Exchanges that ended, one way or another: so many places are free again.
+    pub ended: usize,
+}
+
+/// What became of a connection that was served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Fate {
+    Open,
+    /// It is of no use any more, and carries nothing.
+    Gone,
+}
+
+/// Whether an exchange was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Begun {
+    Yes,
+    /// It was, and went wrong at once; that is counted.
+    Failed,
+    /// The peer has said that this connection takes no more. Nothing was sent.
+    Refused,
 }
 
 impl Connection {
-    /// Connects, blocking: connections are made before they are measured, or after an error.
-    pub fn open(addr: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect(addr)?;
-        socket.set_nodelay(true)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self {
-            socket,
-            exchange: None,
-            answer: Answer::default(),
-            written: 0,
-            waits_for_room: false,
-            request: 0,
-            is_dead: false,
+    /// `await_handshake`: before anything is measured it is waited for; later it must not hold up the others.
+    pub fn open(wire: &Wire, protocol: Protocol, rules: &Rules, await_handshake: bool) -> io::Result<Self> {
+        let mut transport = wire.connect()?;
+        if await_handshake {
+            let agreed = transport.handshake()?;
+            let wanted: &[u8] = match protocol {
+                Protocol::Http1 => b"http/1.1",
+                Protocol::Http2 { .. } => b"h2",
+            };
+            // A server without ALPN speaks HTTP/1.1.
+            let is_agreed = agreed.as_deref().map_or(protocol == Protocol::Http1, |agreed| agreed == wanted);
+            if wire.tls.is_some() && !is_agreed {
+                return Err(io::Error::other("the target does not offer this protocol by ALPN"));
+            }
+        }
+        Ok(match protocol {
+            Protocol::Http1 => Connection::Http1(Http1::new(transport, rules)),
+            Protocol::Http2 { streams_per_connection } => {
+                Connection::Http2(Box::new(Http2::open(transport, rules, streams_per_connection)?))
+            }
         })
     }
 
-    /// Begins an exchange. True: the request is written; false: the rest must wait for room.
-    pub fn begin(&mut self, due: Instant, now: Instant, request: &[u8]) -> io::Result<bool> {
-        self.answer.clear();
-        self.written = 0;
-        self.exchange = Some(Exchange::new(due, now));
-        self.write(request)
+    pub fn with_transport<T>(&mut self, look: impl FnOnce(&mut Transport) -> T) -> T {
+        match self {
+            Connection::Http1(connection) => look(&mut connection.transport),
+            Connection::Http2(connection) => look(&mut connection.transport.borrow_mut()),
+        }
     }
 
-    /// Writes what is left of the request. True once all is written.
-    pub fn write(&mut self, request: &[u8]) -> io::Result<bool> {
-        while self.written < request.len() {
-            match self.socket.write(&request[self.written..]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => self.written += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    pub fn begin(&mut self, due: Instant, now: Instant, turn: &mut Turn) -> Begun {
+        match self {
+            Connection::Http1(connection) => connection.begin(due, now, turn),
+            Connection::Http2(connection) => connection.begin(due, now, turn),
         }
-        Ok(true)
     }
 
-    /// Reads what has come. `on_progress` hears of each piece, with the exchange to which it belongs.
-    pub fn read(&mut self, buffer: &mut [u8], mut on_progress: impl FnMut(&mut Exchange, Progress)) -> Read1 {
-        loop {
-            let count = match self.socket.read(buffer) {
-                Ok(0) => return Read1::Closed,
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Read1::More,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => return Read1::Closed,
-            };
-            let Some(exchange) = self.exchange.as_mut() else {
-                // Bytes that nobody asked for.
-                return Read1::Malformed;
-            };
-            let Ok(progress) = self.answer.feed(&buffer[..count]) else {
-                return Read1::Malformed;
-            };
-            on_progress(exchange, progress);
-            if progress.done {
-                return if progress.consumed == count { Read1::Done } else { Read1::Malformed };
-            }
-            if count < buffer.len() {
-                // The socket is empty: the set is level-triggered, so that more wakes us again.
-                return Read1::More;
-            }
+    pub fn serve(&mut self, turn: &mut Turn) -> Fate {
+        match self {
+            Connection::Http1(connection) => connection.serve(turn),
+            Connection::Http2(connection) => connection.serve(turn),
         }
+    }
+
+    /// Counts what it carries as gone wrong, before it is closed.
+    pub fn abandon(&mut self, kind: &str, turn: &mut Turn) {
+        match self {
+            Connection::Http1(connection) => connection.abandon(kind, turn),
+            Connection::Http2(connection) => connection.abandon(kind, turn),
+        }
+    }
+
+    /// Exchanges under way.
+    pub fn busy(&self) -> usize {
+        match self {
+            Connection::Http1(connection) => usize::from(connection.is_busy()),
+            Connection::Http2(connection) => connection.busy(),
+        }
+    }
+
+    /// What was begun goes out when it is served, and not at once.
+    pub fn is_lazy(&self) -> bool {
+        matches!(self, Connection::Http2(_))
     }
 }

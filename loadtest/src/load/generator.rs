@@ -18,7 +18,9 @@ use super::report::Report;
 use super::request::Prepared;
 use super::resolve;
 use super::schedule::Share;
-use crate::limits::{LOAD_CONNECTIONS_MAX, LOAD_THREADS_MAX};
+use super::tls;
+use super::transport::Wire;
+use crate::limits::{LOAD_CONNECTIONS_MAX, LOAD_STREAMS_MAX, LOAD_THREADS_MAX};
 
 /// From the order to begin to the first time at which anything is due: threads wake up in less.
 const LEAD: Duration = Duration::from_millis(1);
@@ -49,8 +51,8 @@ impl Generator {
     pub fn open(options: &LoadOptions) -> io::Result<Self> {
         check(options)?;
         super::raise_open_files();
-        let addr = resolve(&options.target)?;
-        let requests = Arc::new(Prepared::all(options));
+        let wire = Wire { addr: resolve(&options.target)?, tls: tls::config(options)?, manners: options.manners };
+        let prepared = Arc::new(Prepared::all(options).map_err(|error| invalid(&error.to_string()))?);
         let of = options.threads.count();
         let mut workers = Vec::with_capacity(of);
         for index in 0..of {
@@ -61,19 +63,18 @@ impl Generator {
             let share = Share { index, of };
             // The first threads take what is left over.
             let connections = options.connections / of + usize::from(index < options.connections % of);
-            let (requests, options) = (Arc::clone(&requests), options.clone());
-            workers.push(Worker::start(cpu, move || Wheel::open(&options, addr, connections, share, requests))?);
+            let (wire, prepared, options) = (wire.clone(), Arc::clone(&prepared), options.clone());
+            workers.push(Worker::start(cpu, move || Wheel::open(&options, wire, connections, share, prepared))?);
         }
         for worker in &workers {
             worker.outcome()?;
         }
-        let lengths = requests.iter().map(Prepared::len);
         let facts = Facts {
             pattern: "",
             protocol: protocol(options),
             threads: of,
             connections: options.connections,
-            request_bytes: lengths.sum::<usize>() / requests.len().max(1),
+            request_bytes: prepared.iter().map(Prepared::len).sum::<usize>() / prepared.len().max(1),
             check_chunks: options.check_chunks,
         };
         Ok(Self { workers, facts })
@@ -176,6 +177,12 @@ fn pin(cpu: Option<usize>) -> io::Result<()> {
 fn check(options: &LoadOptions) -> io::Result<()> {
     if options.connections == 0 || options.connections > LOAD_CONNECTIONS_MAX {
         return Err(invalid("1 to 32,768 connections"));
+    }
+    if let Protocol::Http2 { streams_per_connection } = options.protocol
+        && (streams_per_connection == 0
+            || options.connections.saturating_mul(streams_per_connection) > LOAD_STREAMS_MAX)
+    {
+        return Err(invalid("1 to 131,072 streams, of all connections together"));
     }
     let threads = options.threads.count();
     if threads == 0 || threads > LOAD_THREADS_MAX || threads > options.connections {

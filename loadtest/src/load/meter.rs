@@ -27,7 +27,6 @@ pub(super) struct Meter {
     slice_length: Duration,
     requests: u64,
     errors: BTreeMap<String, u64>,
-    errors_in_all: u64,
     left: u64,
     late: u64,
     late_us_max: u64,
@@ -75,7 +74,6 @@ impl Meter {
             slice_length,
             requests: 0,
             errors: BTreeMap::new(),
-            errors_in_all: 0,
             left: 0,
             late: 0,
             late_us_max: 0,
@@ -131,7 +129,6 @@ impl Meter {
     }
 
     /// We left an exchange.
-    #[expect(dead_code, reason = "awaits the manners")]
     pub fn left(&mut self, exchange: &Exchange) {
         if self.counts(exchange.due) {
             self.left += 1;
@@ -154,8 +151,6 @@ impl Meter {
     }
 
     pub fn failed(&mut self, due: Instant, kind: &str) {
-        // Counted in the warm-up too: a target that only fails must end a run.
-        self.errors_in_all += 1;
         if self.counts(due) {
             self.slice(due).errors += 1;
             *self.errors.entry(kind.to_owned()).or_default() += 1;
@@ -167,15 +162,10 @@ impl Meter {
         self.dropped += u64::from(self.counts(due));
     }
 
-    #[expect(dead_code, reason = "awaits numbered chunks")]
     pub fn fidelity(&mut self, due: Instant, stream: &Fidelity) {
         if self.counts(due) {
             add_fidelity(&mut self.fidelity, stream);
         }
-    }
-
-    pub fn errors(&self) -> u64 {
-        self.errors_in_all
     }
 
     fn slice(&mut self, due: Instant) -> &mut Slice {

@@ -21,6 +21,8 @@ pub struct LoadOptions {
     pub threads: Threads,
     /// Bodies and random keys depend on it.
     pub seed: u64,
+    /// How long answers are awaited after the last request of a window was due.
+    pub grace: Duration,
     /// The provider numbers the chunks of its streams (`sim --fast-numbered`): whether each arrives once, in order and whole is checked.
     pub check_chunks: bool,
 }
@@ -37,6 +39,7 @@ impl LoadOptions {
             manners: Manners::Prompt,
             threads: Threads::Count(1),
             seed: 1,
+            grace: Duration::from_secs(10),
             check_chunks: false,
         }
     }

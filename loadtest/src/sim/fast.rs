@@ -2,7 +2,8 @@
 //!
 //! A request is read only as far as its length and the word `"stream":true` somewhere in it. A whole answer is
 //! 515 bytes of body; a stream is `chunks` events of 150 bytes with `gap` between, and `[DONE]`. With no gap the
-//! whole stream goes out in one write. Numbers in `Stats` still count; scripts and credentials are ignored.
+//! whole stream goes out in one write. Numbered events carry a mark (`chunk_mark`) instead of the same text each. Numbers in
+//! `Stats` still count; scripts and credentials are ignored.
 
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::exchange::Shared;
 use super::io::Io;
 use super::play::{Head, Play, Step};
+use crate::chunk_mark::Mark;
 use crate::limits::REQUEST_HEAD_BYTES_MAX;
 
 /// Prebuilt answers.
@@ -23,9 +25,9 @@ pub(crate) struct Fast {
     whole: Bytes,
     whole_body: Bytes,
     stream_head: Bytes,
-    /// One event, without and with its chunk framing.
-    event: Bytes,
-    event_chunk: Bytes,
+    /// The events, without and with their chunk framing; one where all are the same.
+    events: Vec<Bytes>,
+    event_chunks: Vec<Bytes>,
     finish: Bytes,
     end_chunk: Bytes,
     burst: Bytes,
@@ -39,17 +41,21 @@ pub struct FastOptions {
     pub chunks: usize,
     /// Between two of them.
     pub gap: Duration,
+    /// Each event's text says which it is of how many.
+    pub numbered: bool,
 }
 
 impl Default for FastOptions {
     fn default() -> Self {
-        Self { chunks: 50, gap: Duration::ZERO }
+        Self { chunks: 50, gap: Duration::ZERO, numbered: false }
     }
 }
 
 /// Body bytes of the whole answer, as the published tables have it.
 const WHOLE_BYTES: usize = 515;
 const EVENT_BYTES: usize = 150;
+/// Text of a numbered event: its number and check, and a little filler.
+const MARK_BYTES: usize = 40;
 const DONE: &str = "data: [DONE]\n\n";
 
 impl Fast {
@@ -59,11 +65,12 @@ impl Fast {
                 r#"{{"id":"chatcmpl-fast","object":"chat.completion","created":1700000000,"model":"sim-fast","choices":[{{"index":0,"message":{{"role":"assistant","content":"{filler}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":250,"completion_tokens":40,"total_tokens":290}}}}"#
             )
         });
-        let event = padded(EVENT_BYTES, |filler| {
-            format!(
-                "data: {{\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{filler}\"}},\"finish_reason\":null}}]}}\n\n"
-            )
-        });
+        let events: Vec<String> = match options.numbered {
+            false => vec![padded(EVENT_BYTES, event)],
+            true => (0..options.chunks.max(1) as u64)
+                .map(|number| event(&Mark { number, of: options.chunks as u64 }.text(MARK_BYTES)))
+                .collect(),
+        };
         let finish = "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
         let whole = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -71,15 +78,16 @@ impl Fast {
         );
         let stream_head =
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
-        let event_chunk = chunk(&event);
+        let event_chunks: Vec<String> = events.iter().map(|event| chunk(event)).collect();
         let end_chunk = format!("{}{}0\r\n\r\n", chunk(finish), chunk(DONE));
-        let burst = format!("{stream_head}{}{end_chunk}", event_chunk.repeat(options.chunks));
+        let content: String = event_chunks.iter().cycle().take(options.chunks).map(String::as_str).collect();
+        let burst = format!("{stream_head}{}{end_chunk}", content);
         Self {
             whole: whole.into(),
             whole_body: body.into(),
             stream_head: stream_head.into(),
-            event: event.into(),
-            event_chunk: event_chunk.into(),
+            events: events.into_iter().map(Bytes::from).collect(),
+            event_chunks: event_chunks.into_iter().map(Bytes::from).collect(),
             finish: Bytes::from_static(finish.as_bytes()),
             end_chunk: end_chunk.into(),
             burst: burst.into(),
@@ -100,7 +108,7 @@ impl Fast {
                 if index > 0 && !self.options.gap.is_zero() {
                     steps.push(Step::Wait(self.options.gap));
                 }
-                steps.push(Step::Data { bytes: self.event.clone(), content: true });
+                steps.push(Step::Data { bytes: self.events[index % self.events.len()].clone(), content: true });
             }
             steps.push(Step::Data { bytes: self.finish.clone(), content: false });
             steps.push(Step::Data { bytes: Bytes::from_static(DONE.as_bytes()), content: false });
@@ -154,13 +162,14 @@ async fn serve_one(
     }
     let start = Instant::now();
     for index in 0..fast.options.chunks as u32 {
+        let event_chunk = &fast.event_chunks[index as usize % fast.event_chunks.len()];
         if index == 0 {
-            let first = [&fast.stream_head[..], &fast.event_chunk[..]].concat();
+            let first = [&fast.stream_head[..], event_chunk].concat();
             io.write_all(&first).await?;
         } else {
             // Counted from the start, so that late wake-ups do not add up.
             sleep_until(start + fast.options.gap * index).await;
-            io.write_all(&fast.event_chunk).await?;
+            io.write_all(event_chunk).await?;
         }
         sent(1);
     }
@@ -243,6 +252,13 @@ async fn fill(io: &mut Io, input: &mut BytesMut) -> io::Result<()> {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ => Ok(()),
     }
+}
+
+/// One event of `EVENT_BYTES`, or as many as its text needs.
+fn event(text: &str) -> String {
+    format!(
+        "data: {{\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"
+    )
 }
 
 /// The text that `form` makes around as many filler bytes as bring it to `bytes`.

@@ -1,0 +1,228 @@
+//! The bytes of one connection: a non-blocking socket, TLS over it or not, read and written as fast as it goes or as slowly
+//! as a slow client does.
+//!
+//! Reads and writes end with `WouldBlock` where the socket, or the pace, has no more; `interest` then says what to wait
+//! for. TLS keeps what it has encrypted until the socket takes it, so that a request may be written before the handshake
+//! is over.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::EventFlags;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+use super::options::Manners;
+use super::pace::Pace;
+
+/// How connections are made.
+#[derive(Clone)]
+pub(super) struct Wire {
+    pub addr: SocketAddr,
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    pub manners: Manners,
+}
+
+pub(super) struct Transport {
+    link: Link,
+    tls: Option<Box<ClientConnection>>,
+    /// What the epoll set was last told.
+    pub watched: EventFlags,
+}
+
+/// The socket, below TLS.
+struct Link {
+    socket: TcpStream,
+    reads: Option<Pace>,
+    writes: Option<Pace>,
+    /// The last write did not take all.
+    is_full: bool,
+}
+
+/// For a connect or a handshake: after this a target is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the kernel keeps for a client that reads slowly: as little as it agrees to, so that the peer feels it.
+const SLOW_RECEIVE_BYTES: usize = 4 * 1024;
+
+impl Wire {
+    /// Connects, blocking. The TLS handshake goes on with the first reads and writes.
+    pub fn connect(&self) -> io::Result<Transport> {
+        let domain = socket2::Domain::for_address(self.addr);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+        if let Manners::ReadsSlowly { .. } = self.manners {
+            // Before connecting: the window that is announced follows from it.
+            socket.set_recv_buffer_size(SLOW_RECEIVE_BYTES)?;
+        }
+        socket.connect_timeout(&self.addr.into(), CONNECT_TIMEOUT)?;
+        let socket = TcpStream::from(socket);
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        let now = Instant::now();
+        let (reads, writes) = match self.manners {
+            Manners::ReadsSlowly { bytes_per_s } => (Some(Pace::new(bytes_per_s, now)), None),
+            Manners::SendsSlowly { bytes_per_s } => (None, Some(Pace::new(bytes_per_s, now))),
+            Manners::Prompt | Manners::LeavesAfter(_) => (None, None),
+        };
+        let tls = match &self.tls {
+            Some((config, name)) => {
+                let session = ClientConnection::new(Arc::clone(config), name.clone());
+                Some(Box::new(session.map_err(io::Error::other)?))
+            }
+            None => None,
+        };
+        let link = Link { socket, reads, writes, is_full: false };
+        Ok(Transport { link, tls, watched: EventFlags::empty() })
+    }
+}
+
+impl Transport {
+    pub fn socket(&self) -> &TcpStream {
+        &self.link.socket
+    }
+
+    /// Waits until the TLS handshake is over. The protocol that was agreed on, if any was.
+    pub fn handshake(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Some(tls) = &mut self.tls else {
+            return Ok(None);
+        };
+        let socket = &mut self.link.socket;
+        socket.set_nonblocking(false)?;
+        socket.set_read_timeout(Some(CONNECT_TIMEOUT))?;
+        while tls.is_handshaking() {
+            tls.complete_io(socket)?;
+        }
+        let agreed = tls.alpn_protocol().map(<[u8]>::to_vec);
+        socket.set_read_timeout(None)?;
+        socket.set_nonblocking(true)?;
+        Ok(agreed)
+    }
+
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return self.link.read(buffer);
+        };
+        loop {
+            match tls.reader().read(buffer) {
+                // Without a close_notify a cut cannot be told from an end: both are the end here.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+            if tls.read_tls(&mut self.link)? == 0 {
+                return Ok(0);
+            }
+            tls.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            if tls.wants_write() {
+                flush(tls, &mut self.link)?;
+            }
+        }
+    }
+
+    /// How much was taken. What TLS has taken may still have to go out with `flush`.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return self.link.write(bytes);
+        };
+        let taken = tls.writer().write(bytes)?;
+        let gone = flush(tls, &mut self.link)?;
+        if taken == 0 && !gone { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+
+    /// True once nothing waits to go out.
+    pub fn flush(&mut self) -> io::Result<bool> {
+        self.tls.as_mut().map_or(Ok(true), |tls| flush(tls, &mut self.link))
+    }
+
+    /// Whether a read that did not fill its buffer has emptied the socket.
+    pub fn is_plain(&self) -> bool {
+        self.tls.is_none() && self.link.reads.is_none()
+    }
+
+    /// What the epoll set is to wait for.
+    pub fn interest(&self) -> EventFlags {
+        let mut interest = EventFlags::empty();
+        interest.set(EventFlags::IN, pause(&self.link.reads).is_none());
+        let wants_write = self.link.is_full || self.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        interest.set(EventFlags::OUT, wants_write && pause(&self.link.writes).is_none());
+        interest
+    }
+
+    /// When a pace allows more.
+    pub fn paused_until(&self) -> Option<Instant> {
+        [pause(&self.link.reads), pause(&self.link.writes)].into_iter().flatten().min()
+    }
+
+    /// The peer is gone: what is left is in the kernel, and whoever waited for the pace would be woken at every turn.
+    pub fn hurry(&mut self) {
+        self.link.reads = None;
+        self.link.writes = None;
+    }
+}
+
+fn pause(pace: &Option<Pace>) -> Option<Instant> {
+    pace.as_ref().and_then(Pace::paused_until)
+}
+
+fn flush(tls: &mut ClientConnection, link: &mut Link) -> io::Result<bool> {
+    while tls.wants_write() {
+        match tls.write_tls(link) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+impl Read for Link {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(pace) = &mut self.reads else {
+            return retried(|| self.socket.read(buffer));
+        };
+        let most = pace.allowed(Instant::now()).min(buffer.len());
+        if most == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = retried(|| self.socket.read(&mut buffer[..most]))?;
+        pace.moved(count);
+        Ok(count)
+    }
+}
+
+impl Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(pace) = &mut self.writes else {
+            let outcome = retried(|| self.socket.write(bytes));
+            self.is_full = !matches!(outcome, Ok(count) if count == bytes.len());
+            return outcome;
+        };
+        let most = pace.allowed(Instant::now()).min(bytes.len());
+        // More is to come, now or when the pace allows it.
+        self.is_full = most < bytes.len();
+        if most == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let outcome = retried(|| self.socket.write(&bytes[..most]));
+        match &outcome {
+            Ok(count) => pace.moved(*count),
+            Err(_) => self.is_full = true,
+        }
+        outcome
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn retried(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
