@@ -1,7 +1,7 @@
 //! Reads one HTTP/1.1 answer from the bytes of a socket, keeping as little as possible: its status, its framing, and what `body`
 //! keeps of the rest. Lines may be cut by the end of a read at any byte.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter};
 
 use super::body::{self, Body};
 
@@ -101,21 +101,23 @@ impl Answer {
     }
 
     fn head(&mut self, input: &[u8]) -> Result<usize, Malformed> {
-        const END: &[u8] = b"\r\n\r\n";
         if self.partial.is_empty()
-            && let Some(end) = memmem::find(input, END)
+            && let Some(end) = head_end(input)
         {
             self.parse_head(&input[..end])?;
-            return Ok(end + END.len());
+            return Ok(end);
         }
         let before = self.partial.len();
         self.partial.extend_from_slice(input);
-        let Some(end) = memmem::find(&self.partial, END) else {
+        let Some(end) = head_end(&self.partial) else {
             return if self.partial.len() > PARTIAL_BYTES_MAX { Err(Malformed) } else { Ok(input.len()) };
         };
-        let head = std::mem::take(&mut self.partial);
+        let mut head = std::mem::take(&mut self.partial);
         self.parse_head(&head[..end])?;
-        Ok(end + END.len() - before)
+        // Its room is used again.
+        head.clear();
+        self.partial = head;
+        Ok(end - before)
     }
 
     fn parse_head(&mut self, text: &[u8]) -> Result<(), Malformed> {
@@ -129,7 +131,14 @@ impl Answer {
             return Ok(());
         }
         let mut length = None;
-        for line in text.split(|&byte| byte == b'\n').skip(1) {
+        let mut begin = 0;
+        for end in memchr_iter(b'\n', text) {
+            let line = &text[begin..end];
+            begin = end + 1;
+            // Few lines matter, and their names begin with one of two letters.
+            if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+                continue;
+            }
             let Some(colon) = memchr(b':', line) else {
                 continue;
             };
@@ -190,6 +199,11 @@ impl Answer {
         progress.brought.events += brought.events;
         progress.brought.first_content |= brought.first_content;
     }
+}
+
+/// Where the body begins.
+fn head_end(input: &[u8]) -> Option<usize> {
+    memchr_iter(b'\n', input).find(|end| input[..*end].ends_with(b"\r\n\r")).map(|end| end + 1)
 }
 
 fn chunk_size(line: &[u8]) -> Result<usize, Malformed> {

@@ -4,7 +4,7 @@
 //! The first content is the first piece of text, reasoning or tool call that a reader could act on, and not the opening of
 //! a message. Events may be cut at any byte and may end in either kind of line end.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr_iter, memmem};
 
 use super::chunks::Chunks;
 use super::options::Dialect;
@@ -28,16 +28,12 @@ pub(super) struct Body {
     content_seen: bool,
     /// At least the last `TAIL_BYTES` of the body.
     tail: Vec<u8>,
-    line_end: LineEnd,
+    /// What has come of the line that has not ended is nothing, or half a line end.
+    line_is_blank: bool,
+    /// A line that is not blank has come since the last event.
+    has_field: bool,
     chunks: Option<Chunks>,
     pub bytes: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LineEnd {
-    Unknown,
-    Lf,
-    CrLf,
 }
 
 /// Bytes of a stream's beginning that are searched for content. A role chunk and a first content chunk have far less.
@@ -54,7 +50,8 @@ impl Body {
             opening: Vec::new(),
             content_seen: false,
             tail: Vec::new(),
-            line_end: LineEnd::Unknown,
+            line_is_blank: true,
+            has_field: false,
             chunks: check_chunks.then(Chunks::default),
             bytes: 0,
         }
@@ -66,7 +63,8 @@ impl Body {
         self.opening.clear();
         self.content_seen = false;
         self.tail.clear();
-        self.line_end = LineEnd::Unknown;
+        self.line_is_blank = true;
+        self.has_field = false;
         if let Some(chunks) = &mut self.chunks {
             chunks.clear();
         }
@@ -116,28 +114,22 @@ impl Body {
         progress
     }
 
-    /// An event ends with an empty line, whose line ends may come apart.
+    /// An event ends with an empty line after one that is not.
     fn events_of(&mut self, piece: &[u8]) -> u64 {
-        if self.line_end == LineEnd::Unknown
-            && let Some(end) = memchr(b'\n', piece)
-        {
-            let before = if end > 0 { Some(piece[end - 1]) } else { self.tail.last().copied() };
-            self.line_end = if before == Some(b'\r') { LineEnd::CrLf } else { LineEnd::Lf };
+        let mut events = 0;
+        let mut begin = 0;
+        for end in memchr_iter(b'\n', piece) {
+            if self.line_is_blank && is_blank(&piece[begin..end]) {
+                events += u64::from(self.has_field);
+                self.has_field = false;
+            } else {
+                self.has_field = true;
+            }
+            self.line_is_blank = true;
+            begin = end + 1;
         }
-        let empty_line: &[u8] = match self.line_end {
-            LineEnd::Unknown => return 0,
-            LineEnd::Lf => b"\n\n",
-            LineEnd::CrLf => b"\n\r\n",
-        };
-        // What spans the end of the last piece and the beginning of this one.
-        let overlap = empty_line.len() - 1;
-        let mut seam = [0; 4];
-        let before = &self.tail[self.tail.len().saturating_sub(overlap)..];
-        let after = &piece[..overlap.min(piece.len())];
-        seam[..before.len()].copy_from_slice(before);
-        seam[before.len()..before.len() + after.len()].copy_from_slice(after);
-        let spanning = memmem::find(&seam[..before.len() + after.len()], empty_line).is_some();
-        u64::from(spanning) + memmem::find_iter(piece, empty_line).count() as u64
+        self.line_is_blank &= is_blank(&piece[begin..]);
+        events
     }
 
     fn keep_tail(&mut self, piece: &[u8]) {
@@ -153,6 +145,10 @@ impl Body {
         }
         self.tail.extend_from_slice(piece);
     }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    matches!(line, [] | [b'\r'])
 }
 
 fn has_content(dialect: Dialect, opening: &[u8]) -> bool {

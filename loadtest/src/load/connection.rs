@@ -26,6 +26,8 @@ pub(super) struct Turn<'a> {
     pub buffer: &'a mut [u8],
     /// Exchanges that ended, one way or another: so many places are free again.
     pub ended: usize,
+    /// When the last of them did.
+    pub ended_at: Option<Instant>,
 }
 
 /// What became of a connection that was served.

@@ -153,7 +153,8 @@ impl Wheel {
             let places = if pattern == Pattern::Idle { self.connections.len() } else { self.idle.len() };
             for _ in 0..places {
                 if let Some(index) = self.idle.pop_front() {
-                    self.send(index, Instant::now())?;
+                    let now = Instant::now();
+                    self.send(index, now, now)?;
                 }
             }
         }
@@ -163,7 +164,7 @@ impl Wheel {
             self.meter.tick(now);
             while let Some(due) = schedule.take(now) {
                 match self.idle.pop_front() {
-                    Some(index) => self.send(index, due)?,
+                    Some(index) => self.send(index, due, Instant::now())?,
                     None => self.waiting.push_back(due),
                 }
             }
@@ -218,8 +219,7 @@ impl Wheel {
     }
 
     /// Begins an exchange on a connection that has a free place.
-    fn send(&mut self, index: usize, due: Instant) -> io::Result<()> {
-        let now = Instant::now();
+    fn send(&mut self, index: usize, due: Instant, now: Instant) -> io::Result<()> {
         let due = if self.closed { now } else { due };
         let slot = &mut self.connections[index];
         let mut turn = Turn {
@@ -228,6 +228,7 @@ impl Wheel {
             requests: &mut self.requests,
             buffer: &mut self.buffer,
             ended: 0,
+            ended_at: None,
         };
         match slot.connection.begin(due, now, &mut turn) {
             Begun::Yes => {
@@ -268,16 +269,18 @@ impl Wheel {
             requests: &mut self.requests,
             buffer: &mut self.buffer,
             ended: 0,
+            ended_at: None,
         };
         let fate = slot.connection.serve(&mut turn);
-        let ended = turn.ended;
+        let (ended, ended_at) = (turn.ended, turn.ended_at);
         self.busy -= ended;
         if fate == Fate::Gone || (slot.is_refusing && slot.connection.busy() == 0) {
             return self.discard(index);
         }
         self.watch(index)?;
         if ended > 0 && !self.connections[index].is_refusing {
-            let now = Instant::now();
+            // The clock is read once for the end of an exchange and the beginning of the next.
+            let now = ended_at.unwrap_or_else(Instant::now);
             for _ in 0..ended {
                 self.next(index, now)?;
             }
@@ -293,9 +296,9 @@ impl Wheel {
             return Ok(());
         }
         if self.closed && now < self.end {
-            self.send(index, now)
+            self.send(index, now, now)
         } else if let Some(due) = self.waiting.pop_front() {
-            self.send(index, due)
+            self.send(index, due, now)
         } else {
             self.idle.push_back(index);
             Ok(())
@@ -333,6 +336,8 @@ impl Wheel {
                 Err(_) => {
                     self.meter.failed(now, "connect");
                     self.reopening.push_back((now + CONNECT_PAUSE, index));
+                    // One at a turn: each may have taken its whole time-out.
+                    break;
                 }
             }
         }
@@ -355,6 +360,7 @@ impl Wheel {
                 requests: &mut self.requests,
                 buffer: &mut self.buffer,
                 ended: 0,
+                ended_at: None,
             };
             slot.connection.abandon("unanswered", &mut turn);
             self.busy -= turn.ended;

@@ -117,6 +117,7 @@ impl Http1 {
         let now = Instant::now();
         if let Some(exchange) = self.exchange.take() {
             turn.ended += 1;
+            turn.ended_at = Some(now);
             turn.rules.settle(&exchange, self.answer.status, &mut self.answer.body, turn.meter, now);
         }
         // An answer that came before its request was out leaves the rest of it in the way.
