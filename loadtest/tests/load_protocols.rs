@@ -71,6 +71,21 @@ fn streams_and_long_bodies_come_through_each_protocol() {
     }
 }
 
+/// Connections that are opened within a window do their handshake while the request is being written.
+#[test]
+fn long_bodies_come_through_connections_that_are_opened_again() {
+    for protocol in [Protocol::Http1, H2] {
+        let (sim, trust) = secure("[connection]\ngoaway_after_requests = 1", LeafKind::Good);
+        let mut run = options(&sim, protocol, trust);
+        run.request.body_bytes = 1_000_000;
+        let report = go(&run, Pattern::Open { per_second: 20.0, arrivals: Arrivals::Constant, ramp: None });
+        // A request that met a connection on its way out is the peer's doing.
+        let closed = report.errors.get("closed").copied().unwrap_or_default();
+        assert!(report.requests >= 4 && report.requests + closed == 6, "{report:?}");
+        assert!(sim.stats().tls_handshakes >= 4);
+    }
+}
+
 #[test]
 fn a_connection_carries_as_many_streams_as_it_is_told_to() {
     let sim = plain("[[rule]]\nfault = \"slow:100\"");

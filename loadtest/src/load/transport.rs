@@ -30,6 +30,8 @@ pub(super) struct Wire {
 pub(super) struct Transport {
     link: Link,
     tls: Option<Box<ClientConnection>>,
+    /// TLS has not taken all that it was given.
+    has_more: bool,
     /// What the epoll set was last told.
     pub watched: EventFlags,
 }
@@ -79,7 +81,7 @@ impl Wire {
             None => None,
         };
         let link = Link { socket, reads, writes, is_full: false };
-        Ok(Transport { link, tls, watched: EventFlags::empty() })
+        Ok(Transport { link, tls, has_more: false, watched: EventFlags::empty() })
     }
 }
 
@@ -132,8 +134,9 @@ impl Transport {
             return self.link.write(bytes);
         };
         let taken = tls.writer().write(bytes)?;
-        let gone = flush(tls, &mut self.link)?;
-        if taken == 0 && !gone { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+        flush(tls, &mut self.link)?;
+        self.has_more = taken < bytes.len();
+        if taken == 0 && self.has_more { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
     }
 
     /// True once nothing waits to go out.
@@ -150,7 +153,9 @@ impl Transport {
     pub fn interest(&self) -> EventFlags {
         let mut interest = EventFlags::empty();
         interest.set(EventFlags::IN, pause(&self.link.reads).is_none());
-        let wants_write = self.link.is_full || self.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        // Until the handshake is over TLS keeps so much and no more: there is room, but not for us.
+        let tls_wants = |tls: &ClientConnection| tls.wants_write() || (self.has_more && !tls.is_handshaking());
+        let wants_write = self.link.is_full || self.tls.as_deref().is_some_and(tls_wants);
         interest.set(EventFlags::OUT, wants_write && pause(&self.link.writes).is_none());
         interest
     }
