@@ -56,6 +56,29 @@ fn a_throwaway_ca_is_written() {
 }
 
 #[test]
+fn a_load_says_what_became_of_numbered_chunks_over_tls_and_http2() {
+    let dir = std::env::temp_dir().join(format!("ringway-loadtest-h2-{}", std::process::id()));
+    let fast = ["--fast", "--fast-numbered", "--fast-chunks", "7", "--http2", "--tls-throwaway"];
+    let (_running, ready) = start(&[&fast[..], &[dir.to_str().expect("a name")]].concat());
+    let endpoint = ready["endpoint"].as_str().expect("an endpoint");
+    let ca = dir.join("ca.pem");
+    let output = Command::new(env!("CARGO_BIN_EXE_ringway-loadtest"))
+        .args(["open", "--url", endpoint, "--rate", "100", "--seconds", "0.2", "--warmup", "0", "--connections", "2"])
+        .args(["--stream", "--check-chunks", "--http2", "--streams", "4", "--threads", "2", "--kind", "tools"])
+        .args(["--tls-ca", ca.to_str().expect("a name")])
+        .output()
+        .expect("the driver runs");
+    std::fs::remove_dir_all(&dir).expect("removed");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+    assert_eq!(
+        (&report["requests"], &report["protocol"], &report["threads"]),
+        (&20.into(), &"h2+tls".into(), &2.into())
+    );
+    assert_eq!((&report["fidelity"]["streams"], &report["fidelity"]["chunks"]), (&20.into(), &140.into()));
+    assert!(report["latency"].is_null() && report["latency_us"]["p99_9"].is_number(), "{report}");
+}
+
+#[test]
 fn faults_are_listed_and_mistakes_are_errors() {
     let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_ringway-loadtest")).args(args).output().expect("runs");
     let listed = run(&["sim", "--list-faults"]);
@@ -63,4 +86,13 @@ fn faults_are_listed_and_mistakes_are_errors() {
     assert!(ringway_loadtest::sim::fault::FAULTS.iter().all(|fault| text.contains(fault.name)));
     let refused = run(&["closed", "--url", "ftp://x"]);
     assert!(!refused.status.success() && raw::show(&refused.stderr).contains("http://"));
+    for mistake in [
+        ["--manners", "slowly"],
+        ["--manners", "reads-slowly:x"],
+        ["--dialect", "esperanto"],
+        ["--streams", "4"],
+        ["--warmup", "-1"],
+    ] {
+        assert!(!run(&[&["closed", "--url", "http://127.0.0.1:9/v1"], &mistake[..]].concat()).status.success());
+    }
 }

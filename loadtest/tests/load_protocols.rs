@@ -2,6 +2,9 @@
 
 mod raw;
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use raw::LIMIT;
@@ -11,6 +14,9 @@ use ringway_loadtest::load::{
 use ringway_loadtest::sim::ca::{self, LeafKind};
 use ringway_loadtest::sim::script::Script;
 use ringway_loadtest::sim::{FastOptions, Sim, SimConfig, SimHandle};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const H2: Protocol = Protocol::Http2 { streams_per_connection: 8 };
 
@@ -71,19 +77,54 @@ fn streams_and_long_bodies_come_through_each_protocol() {
     }
 }
 
+/// A server that says nothing after a handshake, not even a session ticket, and closes each connection after one answer.
+fn taciturn(connections: usize) -> (Target, Trust, std::thread::JoinHandle<()>) {
+    let made = ca::throwaway(&["127.0.0.1"]).expect("a CA");
+    let chain = CertificateDer::pem_slice_iter(made.leaf.cert_pem.as_bytes()).collect::<Result<_, _>>().expect("PEM");
+    let key = PrivateKeyDer::from_pem_slice(made.leaf.key_pem.as_bytes()).expect("PEM");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).expect("they fit");
+    config.send_tls13_tickets = 0;
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = Target::parse(&format!("https://{}/v1", listener.local_addr().expect("bound"))).expect("a URL");
+    let server = std::thread::spawn(move || {
+        for _ in 0..connections {
+            let (socket, _) = listener.accept().expect("it connects");
+            let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+            let mut stream = StreamOwned::new(session, socket);
+            let (mut request, mut buffer) = (Vec::new(), [0; 16_384]);
+            while !request.ends_with(b"\"max_tokens\":256}") {
+                match stream.read(&mut buffer) {
+                    // The last connection is opened and not used.
+                    Ok(0) | Err(_) => return,
+                    Ok(count) => request.extend_from_slice(&buffer[..count]),
+                }
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+            stream.write_all(answer).expect("it reads");
+            stream.conn.send_close_notify();
+            stream.flush().expect("it reads");
+        }
+    });
+    (target, Trust::CaPem(made.ca.pem().to_owned()), server)
+}
+
 /// Connections that are opened within a window do their handshake while the request is being written.
 #[test]
 fn long_bodies_come_through_connections_that_are_opened_again() {
-    for protocol in [Protocol::Http1, H2] {
-        let (sim, trust) = secure("[connection]\ngoaway_after_requests = 1", LeafKind::Good);
-        let mut run = options(&sim, protocol, trust);
-        run.request.body_bytes = 1_000_000;
-        let report = go(&run, Pattern::Open { per_second: 20.0, arrivals: Arrivals::Constant, ramp: None });
-        // A request that met a connection on its way out is the peer's doing.
-        let closed = report.errors.get("closed").copied().unwrap_or_default();
-        assert!(report.requests >= 4 && report.requests + closed == 6, "{report:?}");
-        assert!(sim.stats().tls_handshakes >= 4);
-    }
+    let (target, trust, server) = taciturn(4);
+    let mut options = LoadOptions { connections: 1, trust, ..LoadOptions::new(target) };
+    options.request.body_bytes = 1_000_000;
+    options.grace = LIMIT;
+    // Three are due before the first is answered, so that the others begin with their connections.
+    let pattern = Pattern::Open { per_second: 1_000.0, arrivals: Arrivals::Constant, ramp: None };
+    let window = Window { pattern, warmup: Duration::ZERO, time: Duration::from_millis(3) };
+    let report = run(&options, &window).expect("the run ends");
+    assert_eq!((report.requests, report.errors.len(), report.reconnections), (3, 0, 3), "{report:?}");
+    server.join().expect("it has nothing to complain of");
 }
 
 #[test]
