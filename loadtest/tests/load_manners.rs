@@ -47,6 +47,19 @@ fn a_leaver_leaves_in_the_middle_of_an_answer() {
     }
 }
 
+/// All of it is in the socket at once, and still not all of it is read.
+#[test]
+fn a_leaver_leaves_a_burst_too() {
+    for protocol in [Protocol::Http1, H2] {
+        let fast = Some(FastOptions::default());
+        let sim = Sim::start(SimConfig { http2: true, fast, ..SimConfig::default() }).expect("a simulator starts");
+        let mut run = options(&sim, protocol, Manners::LeavesAfter(LeavesAfter::Events(3)));
+        run.request.stream = true;
+        let report = go(&run, 50.0);
+        assert_eq!((report.left, report.errors.len()), (10, 0), "{report:?}");
+    }
+}
+
 #[test]
 fn a_leaver_whose_answer_is_over_before_has_had_it() {
     let sim = both("");

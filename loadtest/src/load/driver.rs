@@ -102,7 +102,7 @@ impl Wheel {
             busy: 0,
             meter: Meter::new(now, Duration::ZERO),
             end: now,
-            buffer: vec![0; 256 * 1024],
+            buffer: vec![0; rules.read_bytes_max()],
             closed: false,
         };
         for index in 0..count {

@@ -44,6 +44,11 @@ impl Rules {
         Body::new(self.dialect, self.check_chunks)
     }
 
+    /// What is taken from a socket at once. Whoever leaves in the middle must not have read on beyond it.
+    pub fn read_bytes_max(&self) -> usize {
+        if self.leaves_after.is_some() { 512 } else { 256 * 1024 }
+    }
+
     /// Whether a client of these manners leaves now.
     pub fn leaves(&self, exchange: &Exchange, body: &Body) -> bool {
         match self.leaves_after {
