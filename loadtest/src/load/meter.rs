@@ -24,7 +24,7 @@ pub(super) struct Meter {
     ttft: Histogram<u64>,
     gap: Histogram<u64>,
     slices: Vec<Slice>,
-    slice_length: Duration,
+    slices_per_s: f64,
     requests: u64,
     errors: BTreeMap<String, u64>,
     left: u64,
@@ -71,7 +71,7 @@ impl Meter {
             ttft: histogram(),
             gap: histogram(),
             slices: slices.collect(),
-            slice_length,
+            slices_per_s: 1.0 / slice_length.as_secs_f64(),
             requests: 0,
             errors: BTreeMap::new(),
             left: 0,
@@ -170,7 +170,7 @@ impl Meter {
     }
 
     fn slice(&mut self, due: Instant) -> &mut Slice {
-        let at = due.saturating_duration_since(self.start).as_nanos() / self.slice_length.as_nanos().max(1);
+        let at = due.saturating_duration_since(self.start).as_secs_f64() * self.slices_per_s;
         // What was due at the very end, as the last of a closed loop may be, belongs to the last.
         let index = (at as usize).min(self.slices.len() - 1);
         &mut self.slices[index]
