@@ -26,7 +26,6 @@ pub(super) struct Answer {
     partial: Vec<u8>,
     pub status: u16,
     pub closes: bool,
-    chunked: bool,
     pub body: Body,
 }
 
@@ -47,7 +46,7 @@ const PARTIAL_BYTES_MAX: usize = 256 * 1024;
 
 impl Answer {
     pub fn new(body: Body) -> Self {
-        Self { state: State::Head, partial: Vec::new(), status: 0, closes: false, chunked: false, body }
+        Self { state: State::Head, partial: Vec::new(), status: 0, closes: false, body }
     }
 
     /// Forgets everything but its buffers.
@@ -56,7 +55,6 @@ impl Answer {
         self.partial.clear();
         self.status = 0;
         self.closes = false;
-        self.chunked = false;
         self.body.clear();
     }
 
@@ -102,42 +100,59 @@ impl Answer {
 
     fn head(&mut self, input: &[u8]) -> Result<usize, Malformed> {
         if self.partial.is_empty()
-            && let Some(end) = head_end(input)
+            && let Some(end) = self.parse_head(input)?
         {
-            self.parse_head(&input[..end])?;
             return Ok(end);
         }
         let before = self.partial.len();
-        self.partial.extend_from_slice(input);
-        let Some(end) = head_end(&self.partial) else {
-            return if self.partial.len() > PARTIAL_BYTES_MAX { Err(Malformed) } else { Ok(input.len()) };
-        };
         let mut head = std::mem::take(&mut self.partial);
-        self.parse_head(&head[..end])?;
-        // Its room is used again.
-        head.clear();
+        head.extend_from_slice(input);
+        let end = self.parse_head(&head)?;
+        if end.is_some() {
+            // Its room is used again.
+            head.clear();
+        }
         self.partial = head;
-        Ok(end - before)
+        match end {
+            Some(end) => Ok(end - before),
+            None if self.partial.len() > PARTIAL_BYTES_MAX => Err(Malformed),
+            None => Ok(input.len()),
+        }
     }
 
-    fn parse_head(&mut self, text: &[u8]) -> Result<(), Malformed> {
-        let status = text.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
-        self.status = status.and_then(|digits| digits.parse().ok()).ok_or(Malformed)?;
-        if !text.starts_with(b"HTTP/1.") {
-            return Err(Malformed);
-        }
-        if (100..200).contains(&self.status) {
-            // The real head is still to come.
-            return Ok(());
-        }
-        let mut length = None;
+    /// Where the body begins, if the head has come whole; nothing is kept of one that has not.
+    fn parse_head(&mut self, input: &[u8]) -> Result<Option<usize>, Malformed> {
+        let (mut status, mut length, mut chunked, mut closes, mut is_stream) = (None, None, false, false, false);
         let mut begin = 0;
-        for end in memchr_iter(b'\n', text) {
-            let line = &text[begin..end];
+        for end in memchr_iter(b'\n', input) {
+            let line = &input[begin..end];
             begin = end + 1;
-            // Few lines matter, and their names begin with one of two letters.
-            if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+            let Some(found) = status else {
+                let digits = line.get(9..12).filter(|_| line.starts_with(b"HTTP/1."));
+                status = Some(digits.and_then(number).ok_or(Malformed)?);
                 continue;
+            };
+            // Few lines matter, and their names begin with one of two letters.
+            match line.first() {
+                Some(b'c' | b'C' | b't' | b'T') => {}
+                // The real head is still to come.
+                Some(b'\r') | None if (100..200).contains(&found) => return Ok(Some(begin)),
+                Some(b'\r') | None => {
+                    // Three digits.
+                    self.status = found as u16;
+                    self.closes = closes;
+                    if is_stream {
+                        self.body.set_stream();
+                    }
+                    self.state = match length {
+                        _ if chunked => State::ChunkSize,
+                        Some(0) => State::Done,
+                        Some(length) => State::Length(length),
+                        None => State::UntilClose,
+                    };
+                    return Ok(Some(begin));
+                }
+                _ => continue,
             }
             let Some(colon) = memchr(b':', line) else {
                 continue;
@@ -145,25 +160,16 @@ impl Answer {
             let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
             let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
             if is(b"content-length") {
-                let digits = std::str::from_utf8(value).map_err(|_| Malformed)?;
-                length = Some(digits.parse().map_err(|_| Malformed)?);
+                length = Some(number(value).ok_or(Malformed)?);
             } else if is(b"transfer-encoding") {
-                self.chunked = value.to_ascii_lowercase().ends_with(b"chunked");
+                chunked = value.to_ascii_lowercase().ends_with(b"chunked");
             } else if is(b"content-type") {
-                if value.starts_with(b"text/event-stream") {
-                    self.body.set_stream();
-                }
+                is_stream = value.starts_with(b"text/event-stream");
             } else if is(b"connection") {
-                self.closes = value.eq_ignore_ascii_case(b"close");
+                closes = value.eq_ignore_ascii_case(b"close");
             }
         }
-        self.state = match length {
-            _ if self.chunked => State::ChunkSize,
-            Some(0) => State::Done,
-            Some(length) => State::Length(length),
-            None => State::UntilClose,
-        };
-        Ok(())
+        Ok(None)
     }
 
     /// One line of the chunked coding.
@@ -201,9 +207,13 @@ impl Answer {
     }
 }
 
-/// Where the body begins.
-fn head_end(input: &[u8]) -> Option<usize> {
-    memchr_iter(b'\n', input).find(|end| input[..*end].ends_with(b"\r\n\r")).map(|end| end + 1)
+/// A decimal number, and nothing else.
+fn number(digits: &[u8]) -> Option<usize> {
+    let add = |sum: usize, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| usize::from(digit - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    };
+    digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
 }
 
 fn chunk_size(line: &[u8]) -> Result<usize, Malformed> {
