@@ -18,13 +18,13 @@ pub(super) enum Connection {
     Http2(Box<Http2>),
 }
 
-/// What serving a connection needs of the wheel.
-pub(super) struct Turn<'a> {
-    pub meter: &'a mut Meter,
-    pub rules: &'a Rules,
-    pub requests: &'a mut Requests,
-    pub buffer: &'a mut [u8],
-    /// Exchanges that ended, one way or another: so many places are free again.
+/// What all connections of a wheel are served with.
+pub(super) struct Turn {
+    pub meter: Meter,
+    pub rules: Rules,
+    pub requests: Requests,
+    pub buffer: Vec<u8>,
+    /// Exchanges that ended, one way or another, since it was last set to zero: so many places are free again.
     pub ended: usize,
     /// When the last of them did.
     pub ended_at: Option<Instant>,

@@ -35,8 +35,7 @@ pub(super) struct Wheel {
     protocol: Protocol,
     /// Exchanges that one connection carries at once.
     places: usize,
-    rules: Rules,
-    requests: Requests,
+    turn: Turn,
     share: Share,
     grace: Duration,
     poll: OwnedFd,
@@ -51,9 +50,7 @@ pub(super) struct Wheel {
     unsent: Vec<usize>,
     pauses: Pauses,
     busy: usize,
-    meter: Meter,
     end: Instant,
-    buffer: Vec<u8>,
     /// Sends the next request on a connection as soon as the last has ended.
     closed: bool,
 }
@@ -65,6 +62,12 @@ struct Slot {
     /// Takes nothing new; it goes when its last exchange has ended.
     is_refusing: bool,
     is_unsent: bool,
+}
+
+impl Slot {
+    fn new(connection: Connection) -> Self {
+        Self { connection, is_dead: false, is_refusing: false, is_unsent: false }
+    }
 }
 
 impl Wheel {
@@ -87,8 +90,14 @@ impl Wheel {
             wire,
             protocol: options.protocol,
             places,
-            rules,
-            requests: Requests::new(options, prepared, share.index),
+            turn: Turn {
+                meter: Meter::new(now, Duration::ZERO),
+                rules,
+                requests: Requests::new(options, prepared, share.index),
+                buffer: vec![0; rules.read_bytes_max()],
+                ended: 0,
+                ended_at: None,
+            },
             share,
             grace: options.grace,
             poll,
@@ -100,14 +109,12 @@ impl Wheel {
             unsent: Vec::new(),
             pauses: Pauses::default(),
             busy: 0,
-            meter: Meter::new(now, Duration::ZERO),
             end: now,
-            buffer: vec![0; rules.read_bytes_max()],
             closed: false,
         };
         for index in 0..count {
-            let connection = Connection::open(&wheel.wire, wheel.protocol, &wheel.rules, true)?;
-            wheel.connections.push(Slot { connection, is_dead: false, is_refusing: false, is_unsent: false });
+            let connection = Connection::open(&wheel.wire, wheel.protocol, &rules, true)?;
+            wheel.connections.push(Slot::new(connection));
             wheel.watch_new(index)?;
             // Protocols have something of their own to say first.
             wheel.serve(index)?;
@@ -134,15 +141,15 @@ impl Wheel {
         let start = begin + window.warmup;
         self.end = start + window.time;
         // What mending counted belongs to this window.
-        let reconnections = self.meter.reconnections;
-        self.meter = Meter::new(start, window.time);
-        self.meter.reconnections = reconnections;
+        let reconnections = self.turn.meter.reconnections;
+        self.turn.meter = Meter::new(start, window.time);
+        self.turn.meter.reconnections = reconnections;
         self.closed = window.pattern == Pattern::Closed;
         self.turn(window.pattern, begin)?;
         let now = Instant::now();
-        self.meter.stop(now);
+        self.turn.meter.stop(now);
         self.put_away()?;
-        Ok(std::mem::replace(&mut self.meter, Meter::new(now, Duration::ZERO)))
+        Ok(std::mem::replace(&mut self.turn.meter, Meter::new(now, Duration::ZERO)))
     }
 
     fn turn(&mut self, pattern: Pattern, begin: Instant) -> io::Result<()> {
@@ -161,7 +168,7 @@ impl Wheel {
         let mut events = Vec::with_capacity(EVENTS);
         loop {
             let now = Instant::now();
-            self.meter.tick(now);
+            self.turn.meter.tick(now);
             while let Some(due) = schedule.take(now) {
                 match self.idle.pop_front() {
                     Some(index) => self.send(index, due, Instant::now())?,
@@ -222,18 +229,10 @@ impl Wheel {
     fn send(&mut self, index: usize, due: Instant, now: Instant) -> io::Result<()> {
         let due = if self.closed { now } else { due };
         let slot = &mut self.connections[index];
-        let mut turn = Turn {
-            meter: &mut self.meter,
-            rules: &self.rules,
-            requests: &mut self.requests,
-            buffer: &mut self.buffer,
-            ended: 0,
-            ended_at: None,
-        };
-        match slot.connection.begin(due, now, &mut turn) {
+        match slot.connection.begin(due, now, &mut self.turn) {
             Begun::Yes => {
                 self.busy += 1;
-                self.meter.sent(due, now);
+                self.turn.meter.sent(due, now);
                 if slot.connection.is_lazy() {
                     if !std::mem::replace(&mut slot.is_unsent, true) {
                         self.unsent.push(index);
@@ -243,7 +242,7 @@ impl Wheel {
                 self.watch(index)
             }
             Begun::Failed => {
-                self.meter.sent(due, now);
+                self.turn.meter.sent(due, now);
                 self.discard(index)
             }
             Begun::Refused => {
@@ -263,16 +262,9 @@ impl Wheel {
         if slot.is_dead {
             return Ok(());
         }
-        let mut turn = Turn {
-            meter: &mut self.meter,
-            rules: &self.rules,
-            requests: &mut self.requests,
-            buffer: &mut self.buffer,
-            ended: 0,
-            ended_at: None,
-        };
-        let fate = slot.connection.serve(&mut turn);
-        let (ended, ended_at) = (turn.ended, turn.ended_at);
+        (self.turn.ended, self.turn.ended_at) = (0, None);
+        let fate = slot.connection.serve(&mut self.turn);
+        let (ended, ended_at) = (self.turn.ended, self.turn.ended_at);
         self.busy -= ended;
         if fate == Fate::Gone || (slot.is_refusing && slot.connection.busy() == 0) {
             return self.discard(index);
@@ -324,17 +316,17 @@ impl Wheel {
             let Some((_, index)) = self.reopening.pop_front() else {
                 break;
             };
-            match Connection::open(&self.wire, self.protocol, &self.rules, false) {
+            match Connection::open(&self.wire, self.protocol, &self.turn.rules, false) {
                 Ok(connection) => {
-                    self.meter.reconnections += 1;
-                    self.connections[index] = Slot { connection, is_dead: false, is_refusing: false, is_unsent: false };
+                    self.turn.meter.reconnections += 1;
+                    self.connections[index] = Slot::new(connection);
                     self.watch_new(index)?;
                     for _ in 0..self.places {
                         self.next(index, now)?;
                     }
                 }
                 Err(_) => {
-                    self.meter.failed(now, "connect");
+                    self.turn.meter.failed(now, "connect");
                     self.reopening.push_back((now + CONNECT_PAUSE, index));
                     // One at a turn: each may have taken its whole time-out.
                     break;
@@ -347,23 +339,16 @@ impl Wheel {
     /// After a window: what was not sent or not answered is counted, and its connections are not used again.
     fn put_away(&mut self) -> io::Result<()> {
         for due in std::mem::take(&mut self.waiting) {
-            self.meter.dropped(due);
+            self.turn.meter.dropped(due);
         }
         for index in 0..self.connections.len() {
             let slot = &mut self.connections[index];
             if slot.is_dead || slot.connection.busy() == 0 {
                 continue;
             }
-            let mut turn = Turn {
-                meter: &mut self.meter,
-                rules: &self.rules,
-                requests: &mut self.requests,
-                buffer: &mut self.buffer,
-                ended: 0,
-                ended_at: None,
-            };
-            slot.connection.abandon("unanswered", &mut turn);
-            self.busy -= turn.ended;
+            self.turn.ended = 0;
+            slot.connection.abandon("unanswered", &mut self.turn);
+            self.busy -= self.turn.ended;
             self.discard(index)?;
         }
         Ok(())

@@ -72,7 +72,7 @@ impl Http1 {
 
     fn read(&mut self, turn: &mut Turn) -> Fate {
         loop {
-            let count = match self.transport.read(turn.buffer) {
+            let count = match self.transport.read(&mut turn.buffer) {
                 Ok(0) => return self.on_close(turn),
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Fate::Open,
@@ -85,7 +85,7 @@ impl Http1 {
             let Ok(progress) = self.answer.feed(&turn.buffer[..count]) else {
                 return self.give_up("malformed", turn);
             };
-            exchange.note(progress.brought, turn.meter);
+            exchange.note(progress.brought, &mut turn.meter);
             if progress.done {
                 return if progress.consumed == count { self.end(turn) } else { self.give_up("malformed", turn) };
             }
@@ -118,7 +118,7 @@ impl Http1 {
         if let Some(exchange) = self.exchange.take() {
             turn.ended += 1;
             turn.ended_at = Some(now);
-            turn.rules.settle(&exchange, self.answer.status, &mut self.answer.body, turn.meter, now);
+            turn.rules.settle(&exchange, self.answer.status, &mut self.answer.body, &mut turn.meter, now);
         }
         // An answer that came before its request was out leaves the rest of it in the way.
         if self.answer.closes || !self.is_written(turn) { Fate::Gone } else { Fate::Open }

@@ -224,7 +224,7 @@ impl Http2 {
                     Poll::Ready(Some(Ok(data))) => {
                         // Refused only for a stream that is over: then nobody waits for it.
                         let _ = answer.flow_control().release_capacity(data.len());
-                        stream.exchange.note(place.body.feed(&data), turn.meter);
+                        stream.exchange.note(place.body.feed(&data), &mut turn.meter);
                         if turn.rules.leaves(&stream.exchange, &place.body) && !answer.is_end_stream() {
                             turn.meter.left(&stream.exchange);
                             break;
@@ -237,7 +237,7 @@ impl Http2 {
                     }
                     Poll::Ready(None) => {
                         let (status, now) = (*status, Instant::now());
-                        turn.rules.settle(&stream.exchange, status, &mut place.body, turn.meter, now);
+                        turn.rules.settle(&stream.exchange, status, &mut place.body, &mut turn.meter, now);
                         break;
                     }
                 },
