@@ -15,6 +15,7 @@ use std::{
     alloc::{GlobalAlloc, Layout},
     cell::{Cell, RefCell},
     io,
+    mem::ManuallyDrop,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
     rc::Rc,
     sync::atomic::{AtomicBool, AtomicU8, Ordering},
@@ -355,9 +356,14 @@ pub fn std_unix(stream: UnixStream) -> std::os::unix::net::UnixStream {
 #[derive(Default)]
 pub struct Bell {
     has_rung: Cell<bool>,
+    put_off_by: Cell<Option<PutOff>>,
+    is_put_off: Cell<bool>,
     task: RefCell<Option<Waker>>,
     thread: HomeThread,
 }
+
+/// Asked when a driver rings a bell. True: the bell is not to ring now; whoever says so calls `Bell::ring` when its time has come.
+pub type PutOff = fn(&Rc<Bell>) -> bool;
 
 impl Bell {
     #[inline]
@@ -393,10 +399,31 @@ impl Bell {
         unsafe { Waker::from_raw(raw) }
     }
 
-    fn ring(&self) {
+    /// Who is asked from now on when the driver rings. Nobody: what was put off counts as rung, though it wakes no one any more.
+    #[inline]
+    pub fn put_off_by(&self, whom: Option<PutOff>) {
+        self.put_off_by.set(whom);
+        if whom.is_none() && self.is_put_off.get() {
+            self.has_rung.set(true);
+        }
+    }
+
+    /// Rings, whoever might put it off.
+    #[inline]
+    pub fn ring(&self) {
+        self.is_put_off.set(false);
         self.has_rung.set(true);
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
+        }
+    }
+
+    /// The driver rings.
+    #[inline]
+    fn driven(bell: &Rc<Bell>) {
+        match bell.put_off_by.get() {
+            Some(put_off) if put_off(bell) => bell.is_put_off.set(true),
+            _ => bell.ring(),
         }
     }
 }
@@ -414,12 +441,12 @@ static RINGER: RawWakerVTable = RawWakerVTable::new(
     // SAFETY: as above; the count that the waker had is given up.
     |bell| unsafe {
         at_home(bell);
-        Rc::from_raw(bell.cast::<Bell>()).ring();
+        Bell::driven(&Rc::from_raw(bell.cast()));
     },
     // SAFETY: as above; the count stays.
     |bell| unsafe {
         at_home(bell);
-        (*bell.cast::<Bell>()).ring();
+        Bell::driven(&ManuallyDrop::new(Rc::from_raw(bell.cast())));
     },
     // SAFETY: as above; the count that the waker had is given up.
     |bell| unsafe {
@@ -449,6 +476,20 @@ impl Default for HomeThread {
         thread_local!(static HERE: u8 = const { 0 });
         HomeThread(HERE.with(std::ptr::from_ref))
     }
+}
+
+/// A counter in the kernel that a driver can wait for: readable while it is not zero, and zero again once it was read.
+///
+/// # Errors
+/// What the kernel says.
+pub fn event_counter() -> io::Result<OwnedFd> {
+    // SAFETY: takes two numbers.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Waits until a socket can be read.

@@ -226,6 +226,11 @@ impl Tls {
         }
     }
 
+    /// As `Transport::begins_work`.
+    pub fn begins_work(&mut self, yes: bool) {
+        self.read.begins_work(yes);
+    }
+
     /// As `Transport::poll_readable`.
     ///
     /// # Errors

@@ -71,6 +71,15 @@ impl Transport {
         }
     }
 
+    /// As `rt::ReadHalf::begins_work`.
+    #[inline]
+    pub fn begins_work(&mut self, yes: bool) {
+        match self {
+            Transport::Plain(plain) => plain.read.begins_work(yes),
+            Transport::Tls(tls) => tls.begins_work(yes),
+        }
+    }
+
     /// Appends to what will be sent.
     #[inline]
     pub fn stage(&mut self, bytes: &[u8]) {

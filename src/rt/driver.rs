@@ -5,6 +5,7 @@
 
 use std::{future::Future, io};
 
+use super::turnstile;
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 /// What the operator asked for.
@@ -68,13 +69,21 @@ pub fn run<F: Future>(driver: Driver, future: F) -> io::Result<F::Output> {
         Driver::IoUring => {
             let mut runtime =
                 RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring()).with_entries(RING_ENTRIES).build()?;
-            Ok(runtime.block_on(future))
+            Ok(runtime.block_on(served(future)))
         }
         Driver::Epoll => {
             let mut runtime = RuntimeBuilder::<LegacyDriver>::new().build()?;
-            Ok(runtime.block_on(future))
+            Ok(runtime.block_on(served(future)))
         }
     }
+}
+
+/// Runs `future` with the thread's turnstile beside it.
+async fn served<F: Future>(future: F) -> F::Output {
+    super::spawn(turnstile::serve(), turnstile::close);
+    let output = future.await;
+    turnstile::close();
+    output
 }
 
 /// Pins the calling thread. Best effort: a container may not allow the CPU, and the shard works without.

@@ -6,6 +6,7 @@
 //! - a dropped accept leaks descriptors: `listen` accepts in a task of its own that nothing races;
 //! - a panic in a task ends the thread: `spawn` catches it and tells the caller's `on_panic`;
 //! - a task that wakes itself in its own poll starves timers: nothing here yields by waking itself;
+//! - all that is ready is taken in one turn, new work before the end of the old: `ReadHalf::begins_work` has a turnstile in front of it;
 //! - timers round up to 2 ms, cost 1,500 instructions each, and a thousand in every turn of the loop once there is one: `Deadlines` are one
 //!   scan per tick for a whole shard, and the tick comes from a `Timer` that is a descriptor like others;
 //! - a host name in connect blocks on DNS: `connect` takes addresses only.
@@ -21,6 +22,7 @@ mod mailbox;
 mod net;
 mod stream;
 mod task;
+mod turnstile;
 
 pub use deadline::{Deadline, Deadlines};
 pub use driver::{Driver, DriverChoice, pin_to_cpu, run};

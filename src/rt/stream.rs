@@ -9,10 +9,13 @@
 //! a comparison and not for a look into the driver. Nor is the driver asked what it rang for: the receive tells. Its answer is
 //! fetched when the next wait begins, so that a wait is one visit to the driver and not two.
 //!
+//! A half that waits for new work (`begins_work`) wakes its task by way of the shard's turnstile.
+//!
 //! A caller may stop polling at any time and come back: nothing is lost, nothing is borrowed. Dropping a half with an operation in
 //! flight cancels it; the descriptor is closed once the kernel has let go of it.
 
-use crate::sys::Bell;
+use super::turnstile;
+use crate::sys::{Bell, PutOff};
 use monoio::{
     buf::IoBuf,
     io::{AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable},
@@ -169,6 +172,13 @@ impl ReadHalf {
         (self.is_waiting, self.is_ready) = (false, true);
         self.watched.is_told.set(true);
         Poll::Ready(Ok(()))
+    }
+
+    /// Says whether what comes next is new work, as a client's next request is, or belongs to what is under way. New work waits its
+    /// turn (see `turnstile`). What is waiting already when it is said to be no new work is there at the next look.
+    #[inline]
+    pub fn begins_work(&mut self, yes: bool) {
+        self.bell.put_off_by(yes.then_some(turnstile::queue as PutOff));
     }
 
     /// Begins a wait, or finds that there is no need to.

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Runs `test` on both drivers.
-fn on_both<F: Future<Output = ()>>(test: impl Fn() -> F) {
+pub(super) fn on_both<F: Future<Output = ()>>(test: impl Fn() -> F) {
     run(Driver::Epoll, test()).expect("epoll works everywhere");
     match DriverChoice::Auto.probe().expect("auto never fails").0 {
         Driver::IoUring => run(Driver::IoUring, test()).expect("the probe succeeded"),
@@ -25,7 +25,7 @@ fn on_both<F: Future<Output = ()>>(test: impl Fn() -> F) {
 }
 
 /// A connected pair: ours on the runtime, the peer's blocking.
-fn pair() -> (Stream, TcpStream) {
+pub(super) fn pair() -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("connect");
     let (ours, _) = listener.accept().expect("accept");
@@ -33,7 +33,7 @@ fn pair() -> (Stream, TcpStream) {
 }
 
 /// Polls once, without waiting.
-async fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+pub(super) async fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
     poll_fn(|cx| match poll(cx) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
         Poll::Pending => Poll::Ready(None),

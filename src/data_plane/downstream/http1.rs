@@ -4,6 +4,8 @@
 //! the wait for more goes on: it ends with the next request, or with the news that the client has left, so that neither
 //! costs an operation of its own. A client that is waited for holds no buffer.
 //!
+//! The first bytes of a request wait their turn at the shard's turnstile (`rt::ReadHalf::begins_work`); what follows does not.
+//!
 //! One answer at a time, in order; pipelined requests wait in the read-ahead buffer, which is bounded.
 
 use super::{BodyError, Downstream, ReplyHead, head::Inbound, http2};
@@ -219,16 +221,23 @@ impl Client {
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>, begun: bool) -> Poll<Turn> {
-        if let Poll::Ready(read) = self.poll_ahead(cx) {
-            return Poll::Ready(Turn::Read(read));
+        let mut read = self.poll_ahead(cx);
+        if read.is_pending() {
+            let is_due = self.deadline.poll_due(cx).is_ready();
+            let drains = !begun && self.shard.is_draining();
+            if !is_due && !drains {
+                self.transport.begins_work(!begun);
+                return Poll::Pending;
+            }
+            // A request that waits its turn is not left behind.
+            self.transport.begins_work(false);
+            read = self.poll_ahead(cx);
+            if read.is_pending() {
+                return Poll::Ready(if is_due { Turn::Due } else { Turn::Drain });
+            }
         }
-        if self.deadline.poll_due(cx).is_ready() {
-            return Poll::Ready(Turn::Due);
-        }
-        if self.shard.is_draining() && !begun {
-            return Poll::Ready(Turn::Drain);
-        }
-        Poll::Pending
+        self.transport.begins_work(false);
+        read.map(Turn::Read)
     }
 
     /// Reads more into `ahead`.
