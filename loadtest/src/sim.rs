@@ -2,7 +2,8 @@
 //!
 //! The life of a request, by file: `http1` or `http2` reads it (`io` is the socket below, `frames` slips raw HTTP/2 frames
 //! in), `exchange` decides what becomes of it (`script` holds the rules, `fault` the registry of what can go wrong,
-//! `latency` the delays), `answer` makes the healthy answer, `reply_faults` spoil it, `play` turns it into steps
+//! `latency` the delays), `answer` makes the healthy answer in the dialect
+//! that was spoken, `rate` says how much a caller may ask, `reply_faults` spoil it, `play` turns it into steps
 //! (`sse` and `gzip` write them), `wire_faults` spoil those, and the wire plays them. `stats` counts, `control` lets other
 //! languages drive it, `fast` is the short way for load, `ca` makes certificates, `refusal` makes addresses that do not answer.
 //!
@@ -26,6 +27,7 @@ mod http1;
 mod http2;
 mod io;
 mod play;
+mod rate;
 mod reply_faults;
 mod sse;
 mod wire_faults;

@@ -1,31 +1,114 @@
 //! What a healthy provider answers: request in, `Reply` out, without clock, socket or randomness of its own.
 //!
-//! Written from OpenAI's published API description, never from the gateway's code. A request is checked for what
-//! the endpoint requires and refused as OpenAI refuses it (status, `type`, `param`, `code`); members that are not known are
-//! accepted. The same seed and the same request give the same content, whole or streamed.
+//! Written from the providers' published descriptions, never from the gateway's code. Each dialect is one file with its
+//! folder, and one entry in `DIALECTS`: its endpoints, where it keeps the credential, its errors and its headers. An endpoint
+//! is one entry in its dialect's list. What a body must hold stands in a table per endpoint (`verify`); a breach is refused as
+//! the provider refuses it. What an answer says is made up in one place for all dialects (`invent`, `schema`, `text`): the same
+//! seed and the same request give the same content, whole or streamed.
 //!
-//! Endpoints are found with or without `/v1` in front. Bodies are parsed into a JSON tree: the fast path (`fast.rs`)
-//! is for load, this one is for truth.
+//! Endpoints are found with or without `/v1` in front, and below any prefix. Several dialects have a `/v1/models`; the
+//! headers of the request tell them apart (`marks`). Bodies are parsed into a JSON tree: the fast path (`fast.rs`) is for load,
+//! this one is for truth.
 
-mod audio;
-mod chat;
-mod completions;
-mod embeddings;
-mod images;
-mod moderations;
-mod multipart;
+mod anthropic;
+mod base64;
+mod error;
+mod invent;
+mod openai;
 mod reply;
-mod responses;
 mod schema;
 mod text;
+mod verify;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-pub(crate) use multipart::field_in_passing;
-pub(crate) use reply::{ApiError, Body, Event, EventKind, Reply};
+pub(crate) use error::{ApiError, Trouble};
+pub(crate) use openai::field_in_passing;
+pub(crate) use reply::{Body, Event, EventKind, Framing, Reply};
 
 use super::latency::Random;
+use super::rate::Allowance;
 use super::script::AnswerShape;
+use openai::Form;
+use verify::Table;
+
+/// The dialects, in the order in which a request is offered to them. The last one takes what nobody else knows.
+const DIALECTS: &[&Dialect] = &[&anthropic::DIALECT, &openai::DIALECT];
+
+/// One provider's API.
+pub(crate) struct Dialect {
+    /// As it is counted.
+    pub name: &'static str,
+    pub endpoints: &'static [Endpoint],
+    /// Whether the request bears this provider's headers: decides between endpoints of the same path, and whose 404 it is.
+    pub marks: fn(&Request) -> bool,
+    /// The credential, or nothing.
+    pub key: fn(&Request) -> &str,
+    /// What every request must have besides its body, before its credential is looked at.
+    pub admit: fn(&Request) -> Result<(), ApiError>,
+    /// A member by its name, where the provider accepts more than one spelling.
+    pub member: for<'v> fn(&'v Value, &str) -> Option<&'v Value>,
+    pub refuse: fn(&ApiError, &Target, &Setting<'_>) -> Reply,
+    /// The error with this status that turns up after a 200.
+    pub late_error: fn(u64, &Setting<'_>) -> Event,
+    /// The headers of every answer. What an error has said already stays.
+    pub headers: fn(&Setting<'_>) -> Vec<(&'static str, String)>,
+    pub places: Places,
+}
+
+/// Where faults find the parts of an answer: JSON pointers, the first that leads somewhere is meant.
+pub(crate) struct Places {
+    pub text: &'static [&'static str],
+    pub usage: &'static [&'static str],
+    pub answers: &'static [&'static str],
+    pub finish: &'static [&'static str],
+    /// Members of a usage that are numbers, for counts that cannot be.
+    pub counts: [&'static str; 3],
+}
+
+/// One endpoint of a dialect.
+pub(crate) struct Endpoint {
+    /// As breaches are counted: `openai_chat`.
+    pub name: &'static str,
+    pub method: &'static str,
+    pub route: Route,
+    pub input: Input,
+    pub answer: fn(&Call<'_>) -> Result<Reply, ApiError>,
+}
+
+pub(crate) enum Route {
+    /// The path below the base, whole.
+    Path(&'static str),
+    /// A path below this one, which ends in `/`; the rest is the name of something.
+    Below(&'static str),
+    /// `.../models/{name}:{action}`.
+    Action(&'static str),
+}
+
+pub(crate) enum Input {
+    Nothing,
+    Json(&'static Table),
+    Form,
+}
+
+/// A request on its way to an endpoint.
+pub(crate) struct Call<'a> {
+    pub request: &'a Request,
+    pub setting: &'a Setting<'a>,
+    pub target: &'a Target,
+    /// Null where the endpoint takes no JSON.
+    pub body: Value,
+    pub form: Option<Form>,
+}
+
+/// Where a request goes, as its method, path and headers say.
+pub(crate) struct Target {
+    pub dialect: &'static Dialect,
+    /// None: nobody knows the path.
+    pub endpoint: Option<&'static Endpoint>,
+    /// What the path names: a model. Empty otherwise.
+    pub name: String,
+}
 
 /// A request that has been read whole.
 #[derive(Debug)]
@@ -33,6 +116,8 @@ pub(crate) struct Request {
     pub method: String,
     /// Without the query.
     pub path: String,
+    /// Without the question mark.
+    pub query: String,
     /// Names in lower case, in the order of arrival.
     pub headers: Vec<(String, String)>,
     pub body: bytes::Bytes,
@@ -44,18 +129,68 @@ impl Request {
     }
 
     /// The bearer credential, or what stands in the header if it is no bearer.
-    pub fn key(&self) -> &str {
+    pub fn bearer(&self) -> &str {
         let value = self.header("authorization").unwrap_or("");
         value.strip_prefix("Bearer ").unwrap_or(value)
     }
 
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.split('&').find_map(|pair| pair.split_once('=').filter(|(have, _)| *have == name)).map(|(_, is)| is)
+    }
+
     /// The path below the API's base: `/v1/chat/completions` and `/chat/completions` are one.
-    fn endpoint(&self) -> &str {
-        match self.path.split_once("/v1/") {
-            Some((_, rest)) => rest,
-            None => self.path.trim_start_matches('/'),
+    fn below_base(&self) -> &str {
+        let versioned = ["/v1/", "/v1beta/"].iter().find_map(|version| self.path.split_once(version));
+        versioned.map_or(self.path.trim_start_matches('/'), |(_, rest)| rest)
+    }
+}
+
+impl Endpoint {
+    /// What the path names if it is this endpoint's path; empty where it names nothing.
+    fn takes(&self, request: &Request) -> Option<String> {
+        if request.method != self.method && !(request.method == "HEAD" && self.method == "GET") {
+            return None;
+        }
+        let path = request.below_base();
+        match self.route {
+            Route::Path(whole) => (path == whole).then(String::new),
+            Route::Below(start) => path.strip_prefix(start).filter(|rest| !rest.is_empty()).map(decoded),
+            Route::Action(wanted) => {
+                let (model, action) = path.rsplit_once("models/")?.1.rsplit_once(':')?;
+                (action == wanted).then(|| decoded(model))
+            }
         }
     }
+}
+
+/// Model names contain `/` and `:`, which some clients send encoded.
+fn decoded(name: &str) -> String {
+    let mut rest = name;
+    let mut plain = String::with_capacity(name.len());
+    while let Some((before, after)) = rest.split_once('%') {
+        plain.push_str(before);
+        let byte = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
+        plain.push(byte.map_or('%', char::from));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    plain + rest
+}
+
+/// Finds the endpoint, or at least whose error a wrong path is.
+pub(crate) fn target(request: &Request) -> Target {
+    let ambiguous = request.method == "GET" || request.method == "HEAD";
+    for dialect in DIALECTS {
+        let is_last = std::ptr::eq(*dialect, *DIALECTS.last().unwrap_or(dialect));
+        if ambiguous && !is_last && !(dialect.marks)(request) {
+            continue;
+        }
+        let found = dialect.endpoints.iter().find_map(|endpoint| Some((endpoint, endpoint.takes(request)?)));
+        if let Some((endpoint, name)) = found {
+            return Target { dialect, endpoint: Some(endpoint), name };
+        }
+    }
+    let marked = DIALECTS.iter().find(|dialect| (dialect.marks)(request));
+    Target { dialect: marked.copied().unwrap_or(&openai::DIALECT), endpoint: None, name: String::new() }
 }
 
 /// What an answer depends on beside the request.
@@ -67,6 +202,10 @@ pub(crate) struct Setting<'a> {
     pub models: &'a [String],
     pub omit_nullable: bool,
     pub shape: AnswerShape,
+    /// The clock's, in Unix seconds: for headers that tell a time.
+    pub now_s: u64,
+    /// What the rate limit leaves.
+    pub allowance: Allowance,
 }
 
 impl Setting<'_> {
@@ -77,95 +216,68 @@ impl Setting<'_> {
         let letters = (0..24).map(|_| char::from(LETTERS[random.below(LETTERS.len())]));
         prefix.chars().chain(letters).collect()
     }
+
+    pub fn request_id(&self) -> String {
+        format!("req_{:08x}{:016x}", self.seed, self.serial)
+    }
+
+    pub fn models_shown(&self) -> Vec<&str> {
+        if self.models.is_empty() { MODELS_SHOWN.to_vec() } else { self.models.iter().map(String::as_str).collect() }
+    }
 }
 
 /// Models that are listed where the script names none.
 const MODELS_SHOWN: &[&str] = &["sim-small", "sim-large", "sim-embedding"];
 
-pub(crate) fn reply(request: &Request, setting: &Setting<'_>) -> Reply {
-    route(request, setting).unwrap_or_else(|error| error.reply())
-}
-
-fn route(request: &Request, setting: &Setting<'_>) -> Result<Reply, ApiError> {
-    let endpoint = request.endpoint();
-    if request.method == "GET" || request.method == "HEAD" {
-        return match endpoint.split_once('/') {
-            None if endpoint == "models" => Ok(models(setting)),
-            Some(("models", id)) => model(id, setting),
-            _ => Err(ApiError::unknown_url(&request.method, &request.path)),
-        };
-    }
-    if request.method != "POST" {
-        return Err(ApiError::unknown_url(&request.method, &request.path));
-    }
-    match endpoint {
-        "chat/completions" => chat::reply(&json_body(request, setting)?, setting),
-        "completions" => completions::reply(&json_body(request, setting)?, setting),
-        "embeddings" => embeddings::reply(&json_body(request, setting)?, setting),
-        "moderations" => moderations::reply(&json_body(request, setting)?, setting),
-        "responses" => responses::reply(&json_body(request, setting)?, setting),
-        "images/generations" => images::generations(&json_body(request, setting)?, setting),
-        "images/edits" => images::edits(&form_body(request, setting)?, setting),
-        "audio/speech" => audio::speech(&json_body(request, setting)?, setting),
-        "audio/transcriptions" => audio::transcriptions(&form_body(request, setting)?),
-        "audio/translations" => audio::translations(&form_body(request, setting)?),
-        _ => Err(ApiError::unknown_url(&request.method, &request.path)),
-    }
-}
-
-/// The body as a JSON object whose `model`, where it has one, exists.
-fn json_body(request: &Request, setting: &Setting<'_>) -> Result<Value, ApiError> {
-    let body: Value = serde_json::from_slice(&request.body)
-        .map_err(|error| ApiError::invalid(format!("We could not parse the JSON body of your request. ({error})")))?;
-    if !body.is_object() {
-        return Err(ApiError::invalid("The request body must be a JSON object."));
-    }
-    let required = !request.path.ends_with("moderations") && !request.path.ends_with("images/generations");
-    match body.get("model") {
-        Some(Value::String(model)) => known(model, setting)?,
-        Some(Value::Null) | None if required => return Err(ApiError::missing("model")),
-        Some(Value::Null) | None => {}
-        Some(_) => return Err(ApiError::wrong_type("model", "a string")),
-    }
-    Ok(body)
-}
-
-fn form_body(request: &Request, setting: &Setting<'_>) -> Result<multipart::Form, ApiError> {
-    let content_type = request.header("content-type").unwrap_or("");
-    let form = multipart::Form::parse(content_type, &request.body)
-        .ok_or_else(|| ApiError::invalid("The request body is not valid multipart/form-data."))?;
-    known(form.required("model")?, setting)?;
-    Ok(form)
-}
-
-fn known(model: &str, setting: &Setting<'_>) -> Result<(), ApiError> {
-    if setting.models.is_empty() || setting.models.iter().any(|have| have == model) {
-        Ok(())
-    } else {
-        Err(ApiError::model_not_found(model))
-    }
-}
-
-fn models(setting: &Setting<'_>) -> Reply {
-    let shown: Vec<&str> = if setting.models.is_empty() {
-        MODELS_SHOWN.to_vec()
-    } else {
-        setting.models.iter().map(String::as_str).collect()
+/// The answer, if the credential was good.
+pub(crate) fn answer(request: &Request, target: &Target, setting: &Setting<'_>) -> Result<Reply, ApiError> {
+    let Some(endpoint) = target.endpoint else {
+        return Err(Trouble::UnknownUrl(format!("{} {}", request.method, request.path)).into());
     };
-    let data: Vec<Value> = shown.iter().map(|id| model_object(id, setting)).collect();
-    Reply::json(&json!({"object": "list", "data": data}))
+    let mut call = Call { request, setting, target, body: Value::Null, form: None };
+    let model = match endpoint.input {
+        Input::Nothing => "",
+        Input::Json(table) => {
+            call.body = serde_json::from_slice(&request.body).map_err(|error| Trouble::NotJson(error.to_string()))?;
+            table.check(&call.body, target.dialect.member)?;
+            let named = call.body.get("model").and_then(Value::as_str).unwrap_or("");
+            if target.name.is_empty() { named } else { &target.name }
+        }
+        Input::Form => {
+            let content_type = request.header("content-type").unwrap_or("");
+            let form = Form::parse(content_type, &request.body).ok_or_else(|| {
+                let says = "The request body is not valid multipart/form-data.".to_owned();
+                Trouble::Broken("body is no form", says)
+            })?;
+            call.form.insert(form).required("model")?
+        }
+    };
+    if !model.is_empty() && !setting.models.is_empty() && !setting.models.iter().any(|have| have == model) {
+        return Err(Trouble::ModelNotFound(model.to_owned()).into());
+    }
+    (endpoint.answer)(&call)
 }
 
-fn model(id: &str, setting: &Setting<'_>) -> Result<Reply, ApiError> {
-    // Ids contain `/`, which some clients send encoded.
-    let id = id.replace("%2F", "/").replace("%2f", "/");
-    let exists =
-        if setting.models.is_empty() { MODELS_SHOWN.contains(&id.as_str()) } else { setting.models.contains(&id) };
-    if exists { Ok(Reply::json(&model_object(&id, setting))) } else { Err(ApiError::model_not_found(&id)) }
-}
+impl Call<'_> {
+    /// A member of the body, null counting as absent.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        (self.target.dialect.member)(&self.body, name).filter(|value| !value.is_null())
+    }
 
-fn model_object(id: &str, setting: &Setting<'_>) -> Value {
-    json!({"id": id, "object": "model", "created": setting.created_s, "owned_by": "simulator"})
+    /// The model that is listed under the name in the path.
+    pub fn listed(&self) -> Result<&str, ApiError> {
+        let name = self.target.name.as_str();
+        if self.setting.models_shown().contains(&name) {
+            Ok(name)
+        } else {
+            Err(Trouble::ModelNotFound(name.to_owned()).into())
+        }
+    }
+
+    /// The uploaded form; `Input::Form` endpoints have one.
+    pub fn form(&self) -> Result<&Form, ApiError> {
+        self.form.as_ref().ok_or_else(|| Trouble::Broken("body is no form", String::new()).into())
+    }
 }
 
 /// Tokens of a text as this simulator counts them: four bytes each, as a rule of thumb for English says.

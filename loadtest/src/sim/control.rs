@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::answer::{ApiError, Reply, Request};
+use super::answer::{Reply, Request};
 use super::exchange::Shared;
 use super::script::Script;
 use crate::limits::SCRIPT_BYTES_MAX;
@@ -25,7 +25,7 @@ pub(crate) fn reply(shared: &Shared, request: &Request) -> Option<Reply> {
             Ok(()) => Reply::json(&json!({"ok": true})),
             Err(message) => refuse(message),
         },
-        (method, _) => ApiError::unknown_url(method, &request.path).reply(),
+        (method, _) => Reply { status: 404, ..refuse(format!("{method} {} is not known", request.path)) },
     };
     Some(reply)
 }
@@ -37,5 +37,5 @@ fn set_script(shared: &Shared, body: &[u8]) -> Result<(), String> {
 }
 
 fn refuse(message: impl ToString) -> Reply {
-    ApiError::invalid(message.to_string()).reply()
+    Reply { status: 400, ..Reply::json(&json!({"error": {"message": message.to_string()}})) }
 }

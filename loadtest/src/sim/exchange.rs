@@ -10,11 +10,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use memchr::memmem;
 
-use super::answer::{self, ApiError, Reply, Request, Setting, field_in_passing};
+use super::answer::{self, ApiError, Reply, Request, Setting, Target, Trouble, field_in_passing};
 use super::control;
 use super::fast::Fast;
 use super::fault::Kind;
 use super::play::Play;
+use super::rate::Allowance;
 use super::script::{Connection, Decision, Facts, Script, ScriptError, Scripted};
 use super::stats::{Counters, Seen};
 use super::{reply_faults, wire_faults};
@@ -72,21 +73,23 @@ impl Shared {
     }
 
     pub fn decide(&self, request: &Request, body: &[u8]) -> Result<Decision, ApiError> {
-        let model = model_in_passing(body);
+        let target = answer::target(request);
+        let model = if target.name.is_empty() { model_in_passing(body) } else { target.name.clone() };
         let mut active = self.active();
         let facts = Facts {
             path: &request.path,
             model: &model,
             stream: memmem::find(body, b"\"stream\":true").is_some()
-                || memmem::find(body, b"\"stream\": true").is_some(),
-            key: request.key(),
+                || memmem::find(body, b"\"stream\": true").is_some()
+                || request.path.ends_with(":streamGenerateContent"),
+            key: (target.dialect.key)(request),
             headers: &request.headers,
             since_script_ms: u64::try_from(active.since.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         let decision = active
             .scripted
             .decide(&facts)
-            .map_err(|unknown| ApiError::invalid(unknown.to_string()).about("x-sim-fault"))?;
+            .map_err(|unknown| Trouble::Broken("unknown fault", unknown.to_string()).about("x-sim-fault"))?;
         drop(active);
         if !model.is_empty() {
             self.counters.model(&model);
@@ -109,8 +112,9 @@ impl Shared {
             body_bytes: request.body.len(),
             body: request.body.clone(),
         };
-        let key = Some(request.key()).filter(|key| !key.is_empty());
-        self.counters.remember(seen, key);
+        let dialect = answer::target(request).dialect;
+        let key = Some((dialect.key)(request)).filter(|key| !key.is_empty());
+        self.counters.remember(seen, dialect.name, key);
     }
 
     /// The steps that answer a request that has been read whole.
@@ -120,29 +124,36 @@ impl Shared {
             Err(error) => (Decision::default(), Some(error)),
         };
         let serial = self.serial.fetch_add(1, Relaxed) + 1;
+        let target = answer::target(request);
+        let dialect = target.dialect;
         let mut active = self.active();
         let script = &active.scripted.script;
-        let key_is_good = match &script.require_key {
-            None => true,
-            Some(keys) => keys.as_slice().iter().any(|key| key == request.key()),
+        let setting = Setting {
+            seed: self.seed,
+            serial,
+            created_s: script.created_s.unwrap_or_else(now_s),
+            now_s: now_s(),
+            models: &script.models,
+            omit_nullable: script.omit_nullable,
+            shape: decision.answer,
+            allowance: Allowance::plenty(serial),
         };
-        let mut reply = if let Some(refusal) = refusal {
-            refusal.reply()
-        } else if !key_is_good {
-            ApiError::invalid_key().reply()
-        } else {
-            let setting = Setting {
-                seed: self.seed,
-                serial,
-                created_s: script.created_s.unwrap_or_else(now_s),
-                models: &script.models,
-                omit_nullable: script.omit_nullable,
-                shape: decision.answer,
-            };
-            answer::reply(request, &setting)
+        let answered = match refusal {
+            Some(refusal) => Err(refusal),
+            None => admit(request, &target, script).and_then(|()| answer::answer(request, &target, &setting)),
         };
-        reply_faults::apply(&mut reply, &decision.faults, request);
-        usual_headers(&mut reply, self.seed, serial);
+        let mut reply = answered.unwrap_or_else(|error| {
+            if let (Some(rule), Some(endpoint)) = (error.breach(), target.endpoint) {
+                self.counters.invalid(&format!("{}: {rule}", endpoint.name));
+            }
+            (dialect.refuse)(&error, &target, &setting)
+        });
+        reply_faults::apply(&mut reply, &decision.faults, request, &target, &setting);
+        for (name, value) in (dialect.headers)(&setting) {
+            if !reply.headers.iter().any(|(have, _)| *have == name) {
+                reply.headers.push((name, value));
+            }
+        }
         self.counters.status(reply.status);
         let style = wire_faults::style(&decision.faults);
         let mut play = Play::of(&reply, decision.latency, &style, active.scripted.random());
@@ -179,24 +190,14 @@ fn now_s() -> u64 {
     now.map_or(0, |since| since.as_secs())
 }
 
-/// The headers that OpenAI puts on every answer. What an error has said already stays.
-fn usual_headers(reply: &mut Reply, seed: u64, serial: u64) {
-    let remaining = 10_000_u64.saturating_sub(serial % 100);
-    let usual = [
-        ("x-request-id", format!("req_{seed:08x}{serial:016x}")),
-        ("openai-processing-ms", "7".to_owned()),
-        ("openai-version", "2020-10-01".to_owned()),
-        ("x-ratelimit-limit-requests", "10000".to_owned()),
-        ("x-ratelimit-limit-tokens", "2000000".to_owned()),
-        ("x-ratelimit-remaining-requests", remaining.to_string()),
-        ("x-ratelimit-remaining-tokens", "1999000".to_owned()),
-        ("x-ratelimit-reset-requests", "6ms".to_owned()),
-        ("x-ratelimit-reset-tokens", "30ms".to_owned()),
-    ];
-    for (name, value) in usual {
-        if !reply.headers.iter().any(|(have, _)| *have == name) {
-            reply.headers.push((name, value));
+/// Whether this request may be answered at all, before its body is looked at.
+fn admit(request: &Request, target: &Target, script: &Script) -> Result<(), ApiError> {
+    (target.dialect.admit)(request)?;
+    match &script.require_key {
+        Some(keys) if !keys.as_slice().iter().any(|key| key == (target.dialect.key)(request)) => {
+            Err(Trouble::BadKey.into())
         }
+        _ => Ok(()),
     }
 }
 
@@ -215,12 +216,13 @@ fn model_in_passing(body: &[u8]) -> String {
     found.unwrap_or("").to_owned()
 }
 
-/// Splits a request target into path and query; the query is of no interest to any endpoint.
-pub(crate) fn path_of(target: &str) -> String {
-    let target = target.split_once('?').map_or(target, |(path, _)| path);
+/// Splits a request target into path and query.
+pub(crate) fn path_and_query(target: &str) -> (String, String) {
+    let (target, query) = target.split_once('?').unwrap_or((target, ""));
     // The absolute form: `http://host/path`.
-    match target.split_once("://") {
+    let path = match target.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/".to_owned(), |slash| rest[slash..].to_owned()),
         None => target.to_owned(),
-    }
+    };
+    (path, query.to_owned())
 }

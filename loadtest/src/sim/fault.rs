@@ -38,6 +38,7 @@ pub enum Kind {
     BadEventAfter,
     EmptyBody,
     EmptyChoices,
+    FinishReason,
     NoUsage,
     AbsurdUsage,
     NoDone,
@@ -115,6 +116,7 @@ faults! {
     "bad_event_after" BadEventAfter Some(("content events before", 2)), "one event mid-stream is no JSON; the stream goes on";
     "empty_body" EmptyBody None, "status 200 and nothing";
     "empty_choices" EmptyChoices None, "a whole answer, or a stream, without any choice";
+    "finish_reason" FinishReason None, "ends with the reason of the option reason (error): insufficient_system_resource, MALFORMED_FUNCTION_CALL and the like";
     "no_usage" NoUsage None, "no usage, also where it was asked for";
     "absurd_usage" AbsurdUsage None, "usage with negative and astronomic counts";
     "no_done" NoDone None, "a stream that ends cleanly without [DONE]";

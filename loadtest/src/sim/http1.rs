@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::answer::{ApiError, Request};
-use super::exchange::{Origin, Shared, path_of, upload_pace};
+use super::exchange::{Origin, Shared, path_and_query, upload_pace};
 use super::fast;
 use super::io::Io;
 use super::play::{After, Head, Play, Step};
@@ -216,12 +216,9 @@ impl Wire {
                 (line.name.to_ascii_lowercase(), value)
             })
             .collect();
-        let request = Request {
-            method: parsed.method.unwrap_or("").to_owned(),
-            path: path_of(parsed.path.unwrap_or("")),
-            headers,
-            body: bytes::Bytes::new(),
-        };
+        let (path, query) = path_and_query(parsed.path.unwrap_or(""));
+        let request =
+            Request { method: parsed.method.unwrap_or("").to_owned(), path, query, headers, body: bytes::Bytes::new() };
         let has = |name: &str, wanted: &str| {
             request.header(name).is_some_and(|value| value.to_ascii_lowercase().contains(wanted))
         };

@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 
 use super::answer::Request;
-use super::exchange::{Origin, Shared, path_of, upload_pace};
+use super::exchange::{Origin, Shared, upload_pace};
 use super::fast::{self, Fast};
 use super::frames::{Framed, Queue};
 use super::io::Io;
@@ -161,7 +161,8 @@ impl Stream {
         }
         let request = Request {
             method: parts.method.as_str().to_owned(),
-            path: path_of(parts.uri.path()),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or("").to_owned(),
             headers,
             body: Bytes::new(),
         };

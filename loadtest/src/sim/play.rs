@@ -104,6 +104,7 @@ impl Play {
             Body::Events(events) => {
                 steps.push(Step::Head(head));
                 let mut first = true;
+                let mut frame = sse::Frame::new(style, reply.framing);
                 for event in events {
                     let content = event.kind == EventKind::Content;
                     if content {
@@ -113,8 +114,11 @@ impl Play {
                         }
                         first = false;
                     }
-                    let bytes = style.render(event).into();
+                    let bytes = frame.render(event).into();
                     steps.push(Step::Data { bytes, content });
+                }
+                if let Some(end) = frame.end() {
+                    steps.push(Step::Data { bytes: end.into(), content: false });
                 }
             }
         }

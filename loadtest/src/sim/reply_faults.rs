@@ -5,135 +5,76 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{ApiError, Body, Event, EventKind, Reply, Request};
+use super::answer::{ApiError, Body, Event, EventKind, Places, Reply, Request, Setting, Target, Trouble};
 use super::fault::{Fault, Faults, Kind};
 use crate::limits::FAULT_BYTES_MAX;
 
-pub(crate) fn apply(reply: &mut Reply, faults: &Faults, request: &Request) {
+pub(crate) fn apply(reply: &mut Reply, faults: &Faults, request: &Request, target: &Target, setting: &Setting<'_>) {
     for fault in &faults.0 {
-        if let Some(refusal) = refusal(fault, request) {
+        if let Some(refusal) = refusal(fault, request, target, setting) {
             *reply = refusal;
         } else if reply.status == 200 {
-            edit(reply, fault);
+            edit(reply, fault, target, setting);
         }
     }
 }
 
 /// The faults that answer something else altogether.
-fn refusal(fault: &Fault, request: &Request) -> Option<Reply> {
+fn refusal(fault: &Fault, request: &Request, target: &Target, setting: &Setting<'_>) -> Option<Reply> {
+    let dialect = target.dialect;
     let status = u16::try_from(fault.number).ok().filter(|status| (200..=599).contains(status)).unwrap_or(500);
-    let error = match fault.kind {
-        Kind::Status | Kind::EarlyAnswer => ApiError::new(
-            status,
-            fault.option("type").unwrap_or(type_of(status)),
-            fault.option("code").or(code_of(status)),
-            fault.option("message").unwrap_or("The simulated provider was told to fail."),
-        ),
-        Kind::RateLimited => ApiError::new(
-            429,
-            "requests",
-            Some("rate_limit_exceeded"),
-            "Rate limit reached for requests. Please try again later.",
-        ),
-        Kind::InsufficientQuota => ApiError::new(
-            429,
-            "insufficient_quota",
-            Some("insufficient_quota"),
-            "You exceeded your current quota, please check your plan and billing details.",
-        ),
-        Kind::EchoKey => ApiError::new(
-            status,
-            "invalid_request_error",
-            Some("invalid_api_key"),
-            format!("Incorrect API key provided: {}.", request.key()),
-        ),
-        Kind::ContextLength => ApiError::new(
-            400,
-            "invalid_request_error",
-            Some("context_length_exceeded"),
-            "This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.",
-        )
-        .about("messages"),
-        Kind::ContentFilter => ApiError::new(
-            400,
-            "invalid_request_error",
-            Some("content_filter"),
-            "The response was filtered due to the prompt triggering a content management policy.",
-        )
-        .about("prompt"),
-        Kind::ModelNotFound => ApiError::model_not_found("(simulated)"),
-        Kind::TooLarge => ApiError::new(413, "invalid_request_error", None, "Request too large."),
+    let mut error: ApiError = match fault.kind {
+        Kind::Status | Kind::EarlyAnswer => Trouble::Told(status).into(),
+        Kind::RateLimited => Trouble::RateLimited.into(),
+        Kind::InsufficientQuota => Trouble::Quota.into(),
+        Kind::EchoKey => ApiError {
+            status: Some(status),
+            message: Some(format!("Incorrect API key provided: {}.", (dialect.key)(request))),
+            ..Trouble::BadKey.into()
+        },
+        Kind::ContextLength => Trouble::ContextLength.about("messages"),
+        Kind::ContentFilter => Trouble::ContentFilter.about("prompt"),
+        Kind::ModelNotFound => Trouble::ModelNotFound("(simulated)".to_owned()).into(),
+        Kind::TooLarge => Trouble::TooLarge.into(),
         Kind::Redirect => {
             let mut reply = Reply::whole("text/plain", b"Moved.".to_vec());
             reply.status = status;
-            reply.headers.push(("location", "http://elsewhere.invalid/v1/chat/completions".to_owned()));
+            reply.headers.push(("location", format!("http://elsewhere.invalid{}", request.path)));
             return Some(reply);
         }
-        Kind::ErrorIn200 => return Some(Reply::json(&coded_error(fault.number))),
-        Kind::FirstEventError => {
-            let event = Event::data(EventKind::Opening, coded_error(fault.number).to_string());
-            return Some(Reply::events(vec![event]));
+        Kind::ErrorIn200 => {
+            let error = (dialect.late_error)(fault.number, setting);
+            return Some(Reply::json_text(error.data));
         }
+        Kind::FirstEventError => return Some(Reply::events(vec![(dialect.late_error)(fault.number, setting)])),
         Kind::EmptyBody => return Some(Reply::whole("application/json", Vec::new())),
         Kind::Html => return Some(html(status)),
         _ => return None,
     };
-    let mut reply = if fault.option("html").is_some() { html(status) } else { error.reply() };
-    reply.headers.extend(hints(fault));
-    Some(reply)
+    hint(&mut error, fault);
+    if fault.option("html").is_some() {
+        return Some(Reply { headers: (dialect.refuse)(&error, target, setting).headers, ..html(status) });
+    }
+    Some((dialect.refuse)(&error, target, setting))
 }
 
-/// The headers by which an error says when to come back.
-fn hints(fault: &Fault) -> Vec<(&'static str, String)> {
+/// What the script's options say beside the status: words, and when to come back.
+fn hint(error: &mut ApiError, fault: &Fault) {
     const FORMS: &[(&str, &str)] = &[
-        ("retry_after", "retry-after"),
         ("retry_after_ms", "retry-after-ms"),
         ("reset_requests", "x-ratelimit-reset-requests"),
         ("reset_tokens", "x-ratelimit-reset-tokens"),
         ("should_retry", "x-should-retry"),
     ];
-    let mut hints: Vec<(&'static str, String)> =
-        FORMS.iter().filter_map(|(option, header)| Some((*header, fault.option(option)?.to_owned()))).collect();
-    if fault.kind == Kind::RateLimited {
-        if hints.is_empty() {
-            hints.push(("retry-after", fault.number.to_string()));
-        }
-        hints.push(("x-ratelimit-remaining-requests", "0".to_owned()));
+    let said = |name: &str| fault.option(name).map(str::to_owned);
+    error.kind = said("type");
+    error.code = said("code");
+    error.message = said("message").or(error.message.take());
+    error.retry_after = said("retry_after");
+    error.headers = FORMS.iter().filter_map(|(option, header)| Some((*header, said(option)?))).collect();
+    if fault.kind == Kind::RateLimited && error.retry_after.is_none() && error.headers.is_empty() {
+        error.retry_after = Some(fault.number.to_string());
     }
-    hints
-}
-
-fn type_of(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        403 => "permission_error",
-        429 => "requests",
-        400..=499 => "invalid_request_error",
-        503 | 529 => "service_unavailable_error",
-        _ => "server_error",
-    }
-}
-
-fn code_of(status: u16) -> Option<&'static str> {
-    match status {
-        401 => Some("invalid_api_key"),
-        404 => Some("model_not_found"),
-        408 => Some("timeout"),
-        429 => Some("rate_limit_exceeded"),
-        503 | 529 => Some("server_is_overloaded"),
-        500..=599 => Some("server_error"),
-        _ => None,
-    }
-}
-
-/// An error whose code is a number, as OpenRouter and vLLM write it.
-fn coded_error(code: u64) -> Value {
-    json!({"error": {
-        "message": "The simulated provider failed after it had said 200.",
-        "type": "server_error",
-        "param": null,
-        "code": code,
-    }})
 }
 
 fn html(status: u16) -> Reply {
@@ -143,32 +84,30 @@ fn html(status: u16) -> Reply {
 }
 
 /// The faults that change an answer.
-fn edit(reply: &mut Reply, fault: &Fault) {
+fn edit(reply: &mut Reply, fault: &Fault, target: &Target, setting: &Setting<'_>) {
+    let places = &target.dialect.places;
     match (&mut reply.body, fault.kind) {
         (_, Kind::WrongType) => reply.content_type = "text/plain; charset=utf-8",
         (Body::Whole(body), Kind::BadJson) => body.truncate(body.len() / 2),
-        (Body::Whole(body), Kind::NoUsage) => edit_json(body, |value| {
-            if let Some(members) = value.as_object_mut() {
-                members.remove("usage");
-            }
-        }),
-        (Body::Whole(body), Kind::AbsurdUsage) => edit_json(body, |value| value["usage"] = absurd_usage()),
-        (Body::Whole(body), Kind::EmptyChoices) => edit_json(body, |value| value["choices"] = json!([])),
+        (Body::Whole(body), Kind::NoUsage) => edit_json(body, |value| remove_usage(value, places)),
+        (Body::Whole(body), Kind::AbsurdUsage) => edit_json(body, |value| falsify_usage(value, places)),
+        (Body::Whole(body), Kind::EmptyChoices) => edit_json(body, |value| put(value, places.answers, json!([]))),
+        (Body::Whole(body), Kind::FinishReason) => edit_json(body, |value| put(value, places.finish, reason(fault))),
         (Body::Whole(body), Kind::BigAnswer) => {
             let long = filler(fault.size());
-            edit_json(body, |value| put_content(value, &long));
+            edit_json(body, |value| put(value, places.text, long.into()));
         }
-        (Body::Events(events), kind) => edit_events(events, kind, fault),
+        (Body::Events(events), Kind::ErrorAfter) => {
+            cut_after(events, fault.size());
+            events.push((target.dialect.late_error)(500, setting));
+        }
+        (Body::Events(events), kind) => edit_events(events, kind, fault, places),
         _ => {}
     }
 }
 
-fn edit_events(events: &mut Vec<Event>, kind: Kind, fault: &Fault) {
+fn edit_events(events: &mut Vec<Event>, kind: Kind, fault: &Fault, places: &Places) {
     match kind {
-        Kind::ErrorAfter => {
-            cut_after(events, fault.size());
-            events.push(Event::data(EventKind::Finish, coded_error(500).to_string()));
-        }
         Kind::EofAfter => cut_after(events, fault.size()),
         Kind::BadEventAfter => {
             let at = content_position(events, fault.size());
@@ -180,19 +119,26 @@ fn edit_events(events: &mut Vec<Event>, kind: Kind, fault: &Fault) {
         }
         Kind::NoDone => events.retain(|event| event.kind != EventKind::Done),
         Kind::NoFinish => events.retain(|event| event.kind != EventKind::Finish),
-        Kind::NoUsage => events.retain(|event| event.kind != EventKind::Usage),
-        Kind::AbsurdUsage => {
-            for event in events.iter_mut().filter(|event| event.kind == EventKind::Usage) {
-                edit_text(event, |value| value["usage"] = absurd_usage());
+        Kind::FinishReason => {
+            for event in events.iter_mut().filter(|event| event.kind == EventKind::Finish) {
+                edit_text(event, |value| put(value, places.finish, reason(fault)));
             }
         }
+        Kind::NoUsage => {
+            events.retain(|event| event.kind != EventKind::Usage);
+            events.iter_mut().for_each(|event| edit_text(event, |value| remove_usage(value, places)));
+        }
+        Kind::AbsurdUsage => {
+            events.iter_mut().for_each(|event| edit_text(event, |value| falsify_usage(value, places)));
+        }
         Kind::EmptyChoices => {
-            events.retain(|event| matches!(event.kind, EventKind::Usage | EventKind::Done));
+            events.retain(|event| !matches!(event.kind, EventKind::Content | EventKind::Frame));
+            events.iter_mut().for_each(|event| edit_text(event, |value| put(value, places.answers, json!([]))));
         }
         Kind::HugeLine => {
             let long = filler(fault.size());
             if let Some(event) = events.iter_mut().find(|event| event.kind == EventKind::Content) {
-                edit_text(event, |value| put_content(value, &long));
+                edit_text(event, |value| put(value, places.text, long.into()));
             }
         }
         Kind::BigAnswer => {
@@ -200,7 +146,7 @@ fn edit_events(events: &mut Vec<Event>, kind: Kind, fault: &Fault) {
             let Some(mut event) = events.get(at).cloned() else {
                 return;
             };
-            edit_text(&mut event, |value| put_content(value, &filler(BIG_EVENT_BYTES)));
+            edit_text(&mut event, |value| put(value, places.text, filler(BIG_EVENT_BYTES).into()));
             let count = fault.size().min(FAULT_BYTES_MAX) / BIG_EVENT_BYTES;
             events.splice(at..at, std::iter::repeat_n(event, count));
         }
@@ -223,26 +169,46 @@ fn content_position(events: &[Event], before: usize) -> usize {
     positions.nth(before).unwrap_or(end)
 }
 
-fn absurd_usage() -> Value {
-    json!({"prompt_tokens": -5, "completion_tokens": 9_000_000_000_000_000_000_u64, "total_tokens": 1.5})
+/// The usages of an answer; what is null has none yet.
+fn usages<'a>(value: &'a Value, places: &'a Places) -> impl Iterator<Item = &'static str> + 'a {
+    places.usage.iter().copied().filter(|place| value.pointer(place).is_some_and(Value::is_object))
+}
+
+fn remove_usage(value: &mut Value, places: &Places) {
+    let found: Vec<&str> = usages(value, places).collect();
+    for place in found {
+        let (parent, name) = place.rsplit_once('/').unwrap_or(("", place));
+        if let Some(members) = value.pointer_mut(parent).and_then(Value::as_object_mut) {
+            members.remove(name);
+        }
+    }
+}
+
+/// A negative count, one that no counter holds, and one that is no whole number.
+fn falsify_usage(value: &mut Value, places: &Places) {
+    let [first, second, third] = places.counts;
+    let absurd = json!({first: -5, second: 9_000_000_000_000_000_000_u64, third: 1.5});
+    let found: Vec<&str> = usages(value, places).collect();
+    for place in found {
+        if let Some(usage) = value.pointer_mut(place) {
+            *usage = absurd.clone();
+        }
+    }
+}
+
+fn reason(fault: &Fault) -> Value {
+    Value::from(fault.option("reason").unwrap_or("error"))
 }
 
 fn filler(bytes: usize) -> String {
     "x".repeat(bytes.min(FAULT_BYTES_MAX))
 }
 
-/// Replaces the answer's text where the dialect keeps it.
-fn put_content(value: &mut Value, text: &str) {
-    const PLACES: &[&str] = &[
-        "/choices/0/message/content",
-        "/choices/0/delta/content",
-        "/choices/0/text",
-        "/output/0/content/0/text",
-        "/delta",
-    ];
-    let place = PLACES.iter().find(|place| value.pointer(place).is_some());
-    if let Some(content) = place.and_then(|place| value.pointer_mut(place)) {
-        *content = Value::from(text);
+/// Replaces what stands at the first of these places that there is.
+fn put(value: &mut Value, places: &[&str], new: Value) {
+    let place = places.iter().find(|place| value.pointer(place).is_some());
+    if let Some(old) = place.and_then(|place| value.pointer_mut(place)) {
+        *old = new;
     }
 }
 

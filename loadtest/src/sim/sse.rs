@@ -1,6 +1,6 @@
-//! Server-sent events as text, in every spelling that a reader must accept.
+//! Events as text: server-sent, in every spelling that a reader must accept, or as the elements of one JSON array.
 
-use super::answer::Event;
+use super::answer::{Event, Framing};
 
 /// How events are written. The default is how OpenAI writes them.
 #[derive(Debug, Clone)]
@@ -48,5 +48,35 @@ impl Style {
         }
         text.push_str(self.line_end);
         text.into_bytes()
+    }
+}
+
+/// The events of one body, in their order.
+pub(crate) struct Frame<'a> {
+    style: &'a Style,
+    framing: Framing,
+    begun: bool,
+}
+
+impl<'a> Frame<'a> {
+    pub fn new(style: &'a Style, framing: Framing) -> Self {
+        Self { style, framing, begun: false }
+    }
+
+    pub fn render(&mut self, event: &Event) -> Vec<u8> {
+        if self.framing == Framing::ServerSent {
+            return self.style.render(event);
+        }
+        let before = if std::mem::replace(&mut self.begun, true) { ",\r\n" } else { "[" };
+        format!("{before}{}", event.data).into_bytes()
+    }
+
+    /// What closes the body.
+    pub fn end(&self) -> Option<&'static str> {
+        match (self.framing, self.begun) {
+            (Framing::ServerSent, _) => None,
+            (Framing::JsonArray, true) => Some("]"),
+            (Framing::JsonArray, false) => Some("[]"),
+        }
     }
 }

@@ -26,6 +26,10 @@ pub struct Stats {
     pub requests_by_path: BTreeMap<String, u64>,
     pub requests_by_model: BTreeMap<String, u64>,
     pub answers_by_status: BTreeMap<u16, u64>,
+    /// Requests and body bytes by whose API they spoke.
+    pub by_dialect: BTreeMap<String, Spoken>,
+    /// Requests whose body broke a rule of its endpoint, as `openai_chat: messages missing`.
+    pub invalid: BTreeMap<String, u64>,
     /// How often each fault was played, by the name it has in the registry.
     pub faults: BTreeMap<String, u64>,
     /// TCP connections accepted, and how many of them are open now.
@@ -53,6 +57,13 @@ pub struct Stats {
     pub keys: Vec<String>,
     /// The last requests, oldest first.
     pub recent: Vec<Seen>,
+}
+
+/// What came in one dialect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Spoken {
+    pub requests: u64,
+    pub body_bytes: u64,
 }
 
 /// One request as it came in.
@@ -88,7 +99,7 @@ fn as_text<S: serde::Serializer>(body: &bytes::Bytes, out: S) -> Result<S::Ok, S
 fn without_credentials<S: serde::Serializer>(headers: &[(String, String)], out: S) -> Result<S::Ok, S::Error> {
     out.collect_seq(headers.iter().map(|(name, value)| {
         let shown = match name.as_str() {
-            "authorization" | "x-api-key" | "api-key" => format!("({} bytes)", value.len()),
+            "authorization" | "x-api-key" | "x-goog-api-key" | "api-key" => format!("({} bytes)", value.len()),
             _ => value.clone(),
         };
         (name.clone(), shown)
@@ -123,6 +134,8 @@ struct Named {
     by_path: BTreeMap<String, u64>,
     by_model: BTreeMap<String, u64>,
     by_status: BTreeMap<u16, u64>,
+    by_dialect: BTreeMap<String, Spoken>,
+    invalid: BTreeMap<String, u64>,
     faults: BTreeMap<String, u64>,
     keys: Vec<String>,
     recent: VecDeque<Seen>,
@@ -156,13 +169,16 @@ impl Counters {
         self.signal();
     }
 
-    pub fn remember(&self, mut seen: Seen, key: Option<&str>) {
+    pub fn remember(&self, mut seen: Seen, dialect: &str, key: Option<&str>) {
         // A slice would keep a body of many MiB alive; a copy keeps only what is shown.
         if seen.body.len() > RECENT_BODY_BYTES_MAX {
             seen.body = bytes::Bytes::copy_from_slice(&seen.body[..RECENT_BODY_BYTES_MAX]);
         }
         let mut named = self.named();
         bump(&mut named.by_path, &seen.path);
+        let spoken = named.by_dialect.entry(dialect.to_owned()).or_default();
+        spoken.requests += 1;
+        spoken.body_bytes += seen.body_bytes as u64;
         if let Some(key) = key
             && named.keys.len() < COUNTED_NAMES_MAX
             && !named.keys.iter().any(|have| have == key)
@@ -179,6 +195,11 @@ impl Counters {
 
     pub fn model(&self, model: &str) {
         bump(&mut self.named().by_model, model);
+        self.signal();
+    }
+
+    pub fn invalid(&self, rule: &str) {
+        bump(&mut self.named().invalid, rule);
         self.signal();
     }
 
@@ -199,6 +220,8 @@ impl Counters {
             requests_by_path: named.by_path.clone(),
             requests_by_model: named.by_model.clone(),
             answers_by_status: named.by_status.clone(),
+            by_dialect: named.by_dialect.clone(),
+            invalid: named.invalid.clone(),
             faults: named.faults.clone(),
             connections: self.connections.load(Relaxed),
             connections_open: self.connections_open.load(Relaxed),

@@ -1,6 +1,6 @@
 //! The answer as values: a status, headers, and a body that is whole or made of events. Faults edit it here.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// An answer before it becomes bytes on a wire.
 #[derive(Debug, Clone)]
@@ -10,6 +10,16 @@ pub(crate) struct Reply {
     /// Beside those that every answer has. Names in lower case.
     pub headers: Vec<(&'static str, String)>,
     pub body: Body,
+    pub framing: Framing,
+}
+
+/// How events stand in a body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Framing {
+    #[default]
+    ServerSent,
+    /// As the elements of one JSON array, which is how Gemini streams where nobody asked for events.
+    JsonArray,
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +43,8 @@ pub(crate) enum EventKind {
     /// Before the first content: the role chunk, `response.created` and the like.
     Opening,
     Content,
+    /// Between contents, without any of its own: where a block begins or ends, a ping.
+    Frame,
     /// The finish reason, or what else says that the answer is complete.
     Finish,
     Usage,
@@ -42,6 +54,11 @@ pub(crate) enum EventKind {
 impl Event {
     pub fn data(kind: EventKind, data: String) -> Self {
         Self { kind, name: None, data }
+    }
+
+    /// An event with its own line for its name.
+    pub fn named(kind: EventKind, name: &'static str, data: &Value) -> Self {
+        Self { kind, name: Some(name), data: data.to_string() }
     }
 
     pub fn done() -> Self {
@@ -59,7 +76,7 @@ impl Reply {
     }
 
     pub fn whole(content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { status: 200, content_type, headers: Vec::new(), body: Body::Whole(body) }
+        Self { status: 200, content_type, headers: Vec::new(), body: Body::Whole(body), framing: Framing::default() }
     }
 
     pub fn events(events: Vec<Event>) -> Self {
@@ -68,73 +85,7 @@ impl Reply {
             content_type: "text/event-stream; charset=utf-8",
             headers: vec![("cache-control", "no-cache".to_owned())],
             body: Body::Events(events),
+            framing: Framing::ServerSent,
         }
-    }
-}
-
-/// A refusal in OpenAI's shape.
-#[derive(Debug, Clone)]
-pub(crate) struct ApiError {
-    pub status: u16,
-    pub kind: String,
-    pub code: Option<String>,
-    pub param: Option<String>,
-    pub message: String,
-}
-
-impl ApiError {
-    pub fn new(status: u16, kind: &str, code: Option<&str>, message: impl Into<String>) -> Self {
-        Self { status, kind: kind.to_owned(), code: code.map(str::to_owned), param: None, message: message.into() }
-    }
-
-    pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(400, "invalid_request_error", None, message)
-    }
-
-    pub fn missing(param: &str) -> Self {
-        let message = format!("Missing required parameter: '{param}'.");
-        Self::new(400, "invalid_request_error", Some("missing_required_parameter"), message).about(param)
-    }
-
-    pub fn wrong_type(param: &str, expected: &str) -> Self {
-        let message = format!("Invalid type for '{param}': expected {expected}.");
-        Self::new(400, "invalid_request_error", Some("invalid_type"), message).about(param)
-    }
-
-    pub fn bad_value(param: &str, message: impl Into<String>) -> Self {
-        Self::new(400, "invalid_request_error", Some("invalid_value"), message).about(param)
-    }
-
-    pub fn model_not_found(model: &str) -> Self {
-        let message = format!("The model `{model}` does not exist or you do not have access to it.");
-        Self::new(404, "invalid_request_error", Some("model_not_found"), message)
-    }
-
-    pub fn unknown_url(method: &str, path: &str) -> Self {
-        let message = format!("Invalid URL ({method} {path})");
-        Self::new(404, "invalid_request_error", None, message)
-    }
-
-    pub fn invalid_key() -> Self {
-        // OpenAI repeats a masked part of the key; this one repeats nothing. The fault `echo_key` repeats all of it.
-        Self::new(401, "invalid_request_error", Some("invalid_api_key"), "Incorrect API key provided.")
-    }
-
-    pub fn about(mut self, param: &str) -> Self {
-        self.param = Some(param.to_owned());
-        self
-    }
-
-    pub fn value(&self) -> Value {
-        json!({"error": {
-            "message": self.message,
-            "type": self.kind,
-            "param": self.param,
-            "code": self.code,
-        }})
-    }
-
-    pub fn reply(&self) -> Reply {
-        Reply { status: self.status, ..Reply::json(&self.value()) }
     }
 }

@@ -49,7 +49,7 @@ fn at(schema: &Value, root: &Value, depth: usize) -> Value {
         }
         return Value::Object(all);
     }
-    match type_of(schema) {
+    match type_of(schema).as_str() {
         "string" => Value::from(string(schema)),
         "integer" => Value::from(number(schema, 1.0).round() as i64),
         "number" => Value::from(number(schema, 0.5)),
@@ -60,15 +60,17 @@ fn at(schema: &Value, root: &Value, depth: usize) -> Value {
     }
 }
 
-fn type_of(schema: &Value) -> &str {
-    match schema.get("type") {
+/// In lower case: Gemini's own schemas shout.
+fn type_of(schema: &Value) -> String {
+    let name = match schema.get("type") {
         Some(Value::String(one)) => one,
         Some(Value::Array(several)) => {
             several.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or("null")
         }
         _ if schema.get("items").is_some() => "array",
         _ => "object",
-    }
+    };
+    name.to_ascii_lowercase()
 }
 
 fn object(schema: &Value, root: &Value, depth: usize) -> Value {

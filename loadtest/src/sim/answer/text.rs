@@ -56,3 +56,9 @@ pub(super) fn cut(text: &str, bytes: usize) -> Vec<String> {
 pub(super) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
+
+/// `count` pieces of thinking, each one word.
+pub(super) fn thoughts(count: usize, random: &mut Random) -> Vec<String> {
+    let words = (1..count).map(|_| format!(" {}", WORDS[random.below(WORDS.len())]));
+    std::iter::once("Thinking:".to_owned()).chain(words).collect()
+}

@@ -2,28 +2,57 @@
 
 use serde_json::{Value, json};
 
-use super::reply::{ApiError, Event, EventKind, Reply};
+use super::reply::{Event, EventKind, Reply};
 use super::text::{cut, pieces, regroup};
-use super::{Setting, schema, token_count};
+use super::verify::Is::{Bool, Int, List, Number, Object, Str, StrOrList, StrOrObject, Text};
+use super::verify::{Table, may, need};
+use super::{ApiError, Call, Setting, schema, token_count};
 use crate::sim::latency::Random;
 
-pub(super) fn reply(body: &Value, setting: &Setting<'_>) -> Result<Reply, ApiError> {
-    let prompt = prompt(body)?;
-    let answer = Answer::to(body, &prompt, setting);
+pub(super) const TABLE: Table = Table {
+    fields: &[
+        need("model", Str),
+        need("input", StrOrList),
+        may("input[]", Object),
+        need("input[role=user].content", StrOrList),
+        need("input[type=function_call].call_id", Text),
+        need("input[type=function_call].name", Text),
+        need("input[type=function_call].arguments", Str),
+        need("input[type=function_call_output].call_id", Text),
+        need("input[type=function_call_output].output", StrOrList),
+        may("instructions", Str),
+        may("max_output_tokens", Int(1, i64::MAX)),
+        may("tools", List),
+        need("tools[].type", Str),
+        need("tools[type=function].name", Text),
+        may("tools[type=function].parameters", Object),
+        may("tool_choice", StrOrObject),
+        may("parallel_tool_calls", Bool),
+        may("reasoning", Object),
+        may("text", Object),
+        may("text.format", Object),
+        need("text.format[type=json_schema].name", Text),
+        need("text.format[type=json_schema].schema", Object),
+        may("temperature", Number(0.0, 2.0)),
+        may("top_p", Number(0.0, 1.0)),
+        may("metadata", Object),
+        may("store", Bool),
+        may("stream", Bool),
+    ],
+    known: None,
+};
+
+pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let body = &call.body;
+    let prompt = match body.get("input") {
+        Some(Value::Array(items)) => items.iter().rev().find_map(item_text).unwrap_or_default(),
+        text => text.and_then(Value::as_str).unwrap_or("").to_owned(),
+    };
+    let answer = Answer::to(body, &prompt, call.setting);
     if body.get("stream") == Some(&Value::Bool(true)) {
         Ok(Reply::events(answer.stream()))
     } else {
         Ok(Reply::json(&answer.response("completed")))
-    }
-}
-
-/// The text of the last item that has one.
-fn prompt(body: &Value) -> Result<String, ApiError> {
-    match body.get("input") {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(Value::Array(items)) => Ok(items.iter().rev().find_map(item_text).unwrap_or_default()),
-        None | Some(Value::Null) => Err(ApiError::missing("input")),
-        Some(_) => Err(ApiError::wrong_type("input", "a string or an array of items")),
     }
 }
 

@@ -3,40 +3,35 @@
 
 use serde_json::{Value, json};
 
-use super::multipart::base64;
-use super::reply::{ApiError, Reply};
-use super::{Setting, token_count};
+use super::reply::Reply;
+use super::verify::Is::{Int, OneOf, Str, StrOrList};
+use super::verify::{Table, may, need};
+use super::{ApiError, Call, Trouble, base64, token_count};
 use crate::limits::{EMBEDDING_DIMENSIONS_MAX, EMBEDDING_INPUTS_MAX};
 use crate::sim::latency::Random;
 
 /// Numbers of a vector where the request does not say.
 const DIMENSIONS: u64 = 256;
 
-pub(super) fn reply(body: &Value, setting: &Setting<'_>) -> Result<Reply, ApiError> {
-    let input = match body.get("input") {
-        None | Some(Value::Null) => return Err(ApiError::missing("input")),
-        Some(input) => input,
-    };
-    let inputs = inputs(input)
-        .ok_or_else(|| ApiError::wrong_type("input", "a string, an array of strings or an array of integers"))?;
+pub(super) const TABLE: Table = Table {
+    fields: &[
+        need("model", Str),
+        need("input", StrOrList),
+        may("dimensions", Int(1, EMBEDDING_DIMENSIONS_MAX as i64)),
+        may("encoding_format", OneOf(&["float", "base64"])),
+    ],
+    known: None,
+};
+
+pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (body, setting) = (&call.body, call.setting);
+    let inputs = inputs(body.get("input").unwrap_or(&Value::Null))
+        .ok_or_else(|| Trouble::WrongType("a string, an array of strings or an array of integers").about("input"))?;
     if inputs.is_empty() || inputs.len() > EMBEDDING_INPUTS_MAX || inputs.iter().any(String::is_empty) {
-        return Err(ApiError::bad_value("input", "'input' must hold 1 to 2048 inputs, none of them empty."));
+        return Err(Trouble::BadValue("1 to 2048 inputs, none of them empty".to_owned()).about("input"));
     }
-    let dimensions = match body.get("dimensions") {
-        None | Some(Value::Null) => DIMENSIONS,
-        Some(value) => value
-            .as_u64()
-            .filter(|count| (1..=EMBEDDING_DIMENSIONS_MAX).contains(count))
-            .ok_or_else(|| ApiError::bad_value("dimensions", "'dimensions' must be a positive integer."))?,
-    };
-    let as_base64 = match body.get("encoding_format").and_then(Value::as_str) {
-        None | Some("float") => false,
-        Some("base64") => true,
-        Some(other) => {
-            let message = format!("'{other}' is not one of ['float', 'base64'].");
-            return Err(ApiError::bad_value("encoding_format", message));
-        }
-    };
+    let dimensions = body.get("dimensions").and_then(Value::as_u64).unwrap_or(DIMENSIONS);
+    let as_base64 = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
     let model = body.get("model").and_then(Value::as_str).unwrap_or("");
     let data: Vec<Value> = inputs
         .iter()
@@ -82,7 +77,8 @@ pub(super) fn inputs(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-fn vector(text: &str, dimensions: usize, seed: u64) -> Vec<f32> {
+/// Numbers that depend on the text and the seed, of length one.
+pub(in super::super) fn vector(text: &str, dimensions: usize, seed: u64) -> Vec<f32> {
     let mut random = Random::of_text(seed, text.as_bytes());
     let numbers: Vec<f64> = (0..dimensions).map(|_| random.unit() * 2.0 - 1.0).collect();
     let length = numbers.iter().map(|number| number * number).sum::<f64>().sqrt().max(1e-9);

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Setting;
-use super::reply::{ApiError, Reply};
+use super::reply::Reply;
+use super::verify::Is::{Str, StrOrList};
+use super::verify::{Table, may, need};
+use super::{ApiError, Call};
 
 const CATEGORIES: &[&str] = &[
     "harassment",
@@ -21,16 +23,17 @@ const CATEGORIES: &[&str] = &[
     "violence/graphic",
 ];
 
-pub(super) fn reply(body: &Value, setting: &Setting<'_>) -> Result<Reply, ApiError> {
+pub(super) const TABLE: Table = Table { fields: &[may("model", Str), need("input", StrOrList)], known: None };
+
+pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (body, setting) = (&call.body, call.setting);
     let texts: Vec<String> = match body.get("input") {
-        None | Some(Value::Null) => return Err(ApiError::missing("input")),
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
             items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         }
         // Parts of one multi-modal input.
-        Some(parts @ Value::Array(_)) => vec![parts.to_string()],
-        Some(_) => return Err(ApiError::wrong_type("input", "a string or an array")),
+        parts => vec![parts.map(Value::to_string).unwrap_or_default()],
     };
     let model = body.get("model").and_then(Value::as_str).unwrap_or("omni-moderation-latest");
     let results: Vec<Value> = texts.iter().map(|text| result(text.contains("flag-me"))).collect();

@@ -5,32 +5,36 @@
 
 use serde_json::{Value, json};
 
-use super::multipart::{Form, base64};
-use super::reply::{ApiError, Event, EventKind, Reply};
-use super::{Setting, token_count};
+use super::multipart::Form;
+use super::reply::{Event, EventKind, Reply};
+use super::verify::Is::{OneOf, Str, StrOrObject};
+use super::verify::{Table, may, need};
+use super::{ApiError, Call, Trouble, base64, token_count};
 use crate::sim::latency::Random;
 
 const SPEECH_BYTES: usize = 32 * 1024;
 
-pub(super) fn speech(body: &Value, setting: &Setting<'_>) -> Result<Reply, ApiError> {
-    let text = |member: &str| match body.get(member) {
-        Some(Value::String(text)) => Ok(text.as_str()),
-        None | Some(Value::Null) => Err(ApiError::missing(member)),
-        Some(_) if member == "voice" => Ok(""),
-        Some(_) => Err(ApiError::wrong_type(member, "a string")),
-    };
-    let input = text("input")?;
-    text("voice")?;
+pub(super) const TABLE: Table = Table {
+    fields: &[
+        need("model", Str),
+        need("input", Str),
+        need("voice", StrOrObject),
+        may("response_format", OneOf(&["mp3", "opus", "aac", "flac", "wav", "pcm"])),
+        may("stream_format", OneOf(&["sse", "audio"])),
+    ],
+    known: None,
+};
+
+pub(super) fn speech(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (body, setting) = (&call.body, call.setting);
+    let input = body.get("input").and_then(Value::as_str).unwrap_or("");
     let content_type = match body.get("response_format").and_then(Value::as_str) {
-        None | Some("mp3") => "audio/mpeg",
         Some("opus") => "audio/opus",
         Some("aac") => "audio/aac",
         Some("flac") => "audio/flac",
         Some("wav") => "audio/wav",
         Some("pcm") => "audio/pcm",
-        Some(other) => {
-            return Err(ApiError::bad_value("response_format", format!("'{other}' is no audio format.")));
-        }
+        _ => "audio/mpeg",
     };
     let mut random = Random::of_text(setting.seed, input.as_bytes());
     let audio: Vec<u8> = (0..SPEECH_BYTES / 8).flat_map(|_| random.bits().to_le_bytes()).collect();
@@ -52,8 +56,9 @@ pub(super) fn speech(body: &Value, setting: &Setting<'_>) -> Result<Reply, ApiEr
     Ok(Reply::events(events))
 }
 
-pub(super) fn transcriptions(form: &Form) -> Result<Reply, ApiError> {
-    let file = form.files().next().ok_or_else(|| ApiError::missing("file"))?;
+pub(super) fn transcriptions(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let form = call.form()?;
+    let file = form.files().next().ok_or_else(|| Trouble::Missing.about("file"))?;
     let text = format!("A recording of {} bytes.", file.body.len());
     if form.field("stream") != Some("true") {
         return transcript(&text, "transcribe", form);
@@ -70,8 +75,9 @@ pub(super) fn transcriptions(form: &Form) -> Result<Reply, ApiError> {
     Ok(Reply::events(events))
 }
 
-pub(super) fn translations(form: &Form) -> Result<Reply, ApiError> {
-    let file = form.files().next().ok_or_else(|| ApiError::missing("file"))?;
+pub(super) fn translations(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let form = call.form()?;
+    let file = form.files().next().ok_or_else(|| Trouble::Missing.about("file"))?;
     let text = format!("A translated recording of {} bytes.", file.body.len());
     transcript(&text, "translate", form)
 }
@@ -94,7 +100,9 @@ fn transcript(text: &str, task: &str, form: &Form) -> Result<Reply, ApiError> {
             }],
             "usage": {"type": "duration", "seconds": 2},
         }))),
-        Some(other) => Err(ApiError::bad_value("response_format", format!("'{other}' is no transcript format."))),
+        Some(other) => {
+            Err(Trouble::BadValue(format!("a transcript format, but got '{other}' instead")).about("response_format"))
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! `multipart/form-data` as the upload endpoints receive it, and base64 as the others send it.
+//! `multipart/form-data` as the upload endpoints receive it.
 
 use memchr::memmem;
 
-use super::reply::ApiError;
+use super::{ApiError, Trouble};
 
 /// A parsed form. Parts borrow nothing: bodies are small beside the cost of the test that sends them.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Form {
     }
 
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.field(name).ok_or_else(|| ApiError::missing(name))
+        self.field(name).ok_or_else(|| Trouble::Missing.about(name))
     }
 
     pub fn files(&self) -> impl Iterator<Item = &Part> {
@@ -72,22 +72,4 @@ pub(crate) fn field_in_passing<'a>(form: &'a [u8], name: &str) -> Option<&'a str
     let start = memmem::find(form, label.as_bytes())? + label.len();
     let end = start + memmem::find(&form[start..], b"\r\n")?;
     std::str::from_utf8(&form[start..end]).ok()
-}
-
-pub(super) fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for position in 0..4 {
-            let letter = if position > group.len() {
-                '='
-            } else {
-                char::from(LETTERS[(bits >> (18 - 6 * position)) as usize & 63])
-            };
-            text.push(letter);
-        }
-    }
-    text
 }

@@ -2,13 +2,30 @@
 
 use serde_json::{Value, json};
 
-use super::reply::{ApiError, Event, EventKind, Reply};
+use super::reply::{Event, EventKind, Reply};
 use super::text::{pieces, quote, regroup};
-use super::{Setting, token_count};
+use super::verify::Is::{Bool, Int, Number, Object, Str, StrOrList, Strs};
+use super::verify::{Table, may, need};
+use super::{ApiError, Call, Trouble, token_count};
 use crate::limits::{CHOICES_MAX, EMBEDDING_INPUTS_MAX};
 use crate::sim::latency::Random;
 
-pub(super) fn reply(body: &Value, setting: &Setting<'_>) -> Result<Reply, ApiError> {
+pub(super) const TABLE: Table = Table {
+    fields: &[
+        need("model", Str),
+        need("prompt", StrOrList),
+        may("max_tokens", Int(0, i64::MAX)),
+        may("n", Int(1, CHOICES_MAX as i64)),
+        may("temperature", Number(0.0, 2.0)),
+        may("stop", Strs),
+        may("stream", Bool),
+        may("stream_options", Object),
+    ],
+    known: None,
+};
+
+pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (body, setting) = (&call.body, call.setting);
     let prompts = prompts(body)?;
     let count = body.get("n").and_then(Value::as_u64).unwrap_or(1).clamp(1, CHOICES_MAX);
     let limit = body.get("max_tokens").and_then(Value::as_u64).unwrap_or(16).max(1);
@@ -67,11 +84,8 @@ pub(super) fn reply(body: &Value, setting: &Setting<'_>) -> Result<Reply, ApiErr
 
 /// A string, several, a list of token ids, or several of those. Token ids are shown as their numbers.
 fn prompts(body: &Value) -> Result<Vec<String>, ApiError> {
-    let prompt = match body.get("prompt") {
-        None | Some(Value::Null) => return Err(ApiError::missing("prompt")),
-        Some(prompt) => prompt,
-    };
+    let prompt = body.get("prompt").unwrap_or(&Value::Null);
     super::embeddings::inputs(prompt)
         .filter(|prompts| prompts.len() <= EMBEDDING_INPUTS_MAX)
-        .ok_or_else(|| ApiError::wrong_type("prompt", "a string, an array of strings or an array of integers"))
+        .ok_or_else(|| Trouble::WrongType("a string, an array of strings or an array of integers").about("prompt"))
 }
