@@ -13,6 +13,7 @@
 mod anthropic;
 mod base64;
 mod error;
+mod gemini;
 mod invent;
 mod openai;
 mod reply;
@@ -33,7 +34,7 @@ use openai::Form;
 use verify::Table;
 
 /// The dialects, in the order in which a request is offered to them. The last one takes what nobody else knows.
-const DIALECTS: &[&Dialect] = &[&anthropic::DIALECT, &openai::DIALECT];
+const DIALECTS: &[&Dialect] = &[&anthropic::DIALECT, &gemini::DIALECT, &openai::DIALECT];
 
 /// One provider's API.
 pub(crate) struct Dialect {
@@ -93,7 +94,6 @@ pub(crate) enum Input {
 
 /// A request on its way to an endpoint.
 pub(crate) struct Call<'a> {
-    pub request: &'a Request,
     pub setting: &'a Setting<'a>,
     pub target: &'a Target,
     /// Null where the endpoint takes no JSON.
@@ -108,6 +108,8 @@ pub(crate) struct Target {
     pub endpoint: Option<&'static Endpoint>,
     /// What the path names: a model. Empty otherwise.
     pub name: String,
+    /// `alt=sse` in the query.
+    pub asks_for_events: bool,
 }
 
 /// A request that has been read whole.
@@ -156,8 +158,9 @@ impl Endpoint {
             Route::Path(whole) => (path == whole).then(String::new),
             Route::Below(start) => path.strip_prefix(start).filter(|rest| !rest.is_empty()).map(decoded),
             Route::Action(wanted) => {
+                let path = decoded(path);
                 let (model, action) = path.rsplit_once("models/")?.1.rsplit_once(':')?;
-                (action == wanted).then(|| decoded(model))
+                (action == wanted).then(|| model.to_owned())
             }
         }
     }
@@ -179,6 +182,7 @@ fn decoded(name: &str) -> String {
 /// Finds the endpoint, or at least whose error a wrong path is.
 pub(crate) fn target(request: &Request) -> Target {
     let ambiguous = request.method == "GET" || request.method == "HEAD";
+    let asks_for_events = request.parameter("alt") == Some("sse");
     for dialect in DIALECTS {
         let is_last = std::ptr::eq(*dialect, *DIALECTS.last().unwrap_or(dialect));
         if ambiguous && !is_last && !(dialect.marks)(request) {
@@ -186,11 +190,16 @@ pub(crate) fn target(request: &Request) -> Target {
         }
         let found = dialect.endpoints.iter().find_map(|endpoint| Some((endpoint, endpoint.takes(request)?)));
         if let Some((endpoint, name)) = found {
-            return Target { dialect, endpoint: Some(endpoint), name };
+            return Target { dialect, endpoint: Some(endpoint), name, asks_for_events };
         }
     }
     let marked = DIALECTS.iter().find(|dialect| (dialect.marks)(request));
-    Target { dialect: marked.copied().unwrap_or(&openai::DIALECT), endpoint: None, name: String::new() }
+    Target {
+        dialect: marked.copied().unwrap_or(&openai::DIALECT),
+        endpoint: None,
+        name: String::new(),
+        asks_for_events,
+    }
 }
 
 /// What an answer depends on beside the request.
@@ -234,7 +243,7 @@ pub(crate) fn answer(request: &Request, target: &Target, setting: &Setting<'_>) 
     let Some(endpoint) = target.endpoint else {
         return Err(Trouble::UnknownUrl(format!("{} {}", request.method, request.path)).into());
     };
-    let mut call = Call { request, setting, target, body: Value::Null, form: None };
+    let mut call = Call { setting, target, body: Value::Null, form: None };
     let model = match endpoint.input {
         Input::Nothing => "",
         Input::Json(table) => {
@@ -259,11 +268,6 @@ pub(crate) fn answer(request: &Request, target: &Target, setting: &Setting<'_>) 
 }
 
 impl Call<'_> {
-    /// A member of the body, null counting as absent.
-    pub fn member(&self, name: &str) -> Option<&Value> {
-        (self.target.dialect.member)(&self.body, name).filter(|value| !value.is_null())
-    }
-
     /// The model that is listed under the name in the path.
     pub fn listed(&self) -> Result<&str, ApiError> {
         let name = self.target.name.as_str();

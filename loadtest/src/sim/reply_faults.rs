@@ -27,11 +27,12 @@ fn refusal(fault: &Fault, request: &Request, target: &Target, setting: &Setting<
         Kind::Status | Kind::EarlyAnswer => Trouble::Told(status).into(),
         Kind::RateLimited => Trouble::RateLimited.into(),
         Kind::InsufficientQuota => Trouble::Quota.into(),
-        Kind::EchoKey => ApiError {
-            status: Some(status),
-            message: Some(format!("Incorrect API key provided: {}.", (dialect.key)(request))),
-            ..Trouble::BadKey.into()
-        },
+        Kind::EchoKey => {
+            let mut error = ApiError::from(Trouble::BadKey);
+            error.said.status = Some(status);
+            error.said.message = Some(format!("Incorrect API key provided: {}.", (dialect.key)(request)));
+            error
+        }
         Kind::ContextLength => Trouble::ContextLength.about("messages"),
         Kind::ContentFilter => Trouble::ContentFilter.about("prompt"),
         Kind::ModelNotFound => Trouble::ModelNotFound("(simulated)".to_owned()).into(),
@@ -67,13 +68,13 @@ fn hint(error: &mut ApiError, fault: &Fault) {
         ("should_retry", "x-should-retry"),
     ];
     let said = |name: &str| fault.option(name).map(str::to_owned);
-    error.kind = said("type");
-    error.code = said("code");
-    error.message = said("message").or(error.message.take());
-    error.retry_after = said("retry_after");
-    error.headers = FORMS.iter().filter_map(|(option, header)| Some((*header, said(option)?))).collect();
-    if fault.kind == Kind::RateLimited && error.retry_after.is_none() && error.headers.is_empty() {
-        error.retry_after = Some(fault.number.to_string());
+    error.said.kind = said("type");
+    error.said.code = said("code");
+    error.said.message = said("message").or(error.said.message.take());
+    error.said.retry_after = said("retry_after");
+    error.said.headers = FORMS.iter().filter_map(|(option, header)| Some((*header, said(option)?))).collect();
+    if fault.kind == Kind::RateLimited && error.said.retry_after.is_none() && error.said.headers.is_empty() {
+        error.said.retry_after = Some(fault.number.to_string());
     }
 }
 

@@ -89,22 +89,22 @@ fn refuse(error: &ApiError, target: &Target, setting: &Setting<'_>) -> Reply {
     if error.trouble == Trouble::ContentFilter && target.endpoint.is_some() {
         return messages::refusal(setting);
     }
-    let mut headers = error.headers.clone();
-    headers.extend(error.retry_after.iter().map(|seconds| ("retry-after", seconds.clone())));
+    let mut headers = error.said.headers.clone();
+    headers.extend(error.said.retry_after.iter().map(|seconds| ("retry-after", seconds.clone())));
     if error.trouble == Trouble::RateLimited {
         headers.push(("anthropic-ratelimit-requests-remaining", "0".to_owned()));
     }
-    let status = error.status.unwrap_or_else(|| status(error));
+    let status = error.said.status.unwrap_or_else(|| status(error));
     Reply { status, headers, ..Reply::json(&error_value(error, setting)) }
 }
 
 fn error_value(error: &ApiError, setting: &Setting<'_>) -> Value {
-    let status = error.status.unwrap_or_else(|| status(error));
+    let status = error.said.status.unwrap_or_else(|| status(error));
     json!({
         "type": "error",
         "error": {
-            "type": error.kind.as_deref().unwrap_or(type_of(status)),
-            "message": error.message.clone().unwrap_or_else(|| words(error)),
+            "type": error.said.kind.as_deref().unwrap_or(type_of(status)),
+            "message": error.said.message.clone().unwrap_or_else(|| words(error)),
         },
         "request_id": setting.request_id(),
     })

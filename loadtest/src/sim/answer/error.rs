@@ -35,7 +35,12 @@ pub(crate) struct ApiError {
     pub trouble: Trouble,
     /// The member that it is about, as `messages[0].role`.
     pub param: Option<String>,
-    /// Instead of what the dialect would say.
+    pub said: Box<Said>,
+}
+
+/// What a script, or a limit, wants to be said instead of what the dialect would say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
     pub status: Option<u16>,
     pub message: Option<String>,
     pub kind: Option<String>,
@@ -47,16 +52,7 @@ pub(crate) struct ApiError {
 
 impl From<Trouble> for ApiError {
     fn from(trouble: Trouble) -> Self {
-        Self {
-            trouble,
-            param: None,
-            status: None,
-            message: None,
-            kind: None,
-            code: None,
-            retry_after: None,
-            headers: Vec::new(),
-        }
+        Self { trouble, param: None, said: Box::default() }
     }
 }
 

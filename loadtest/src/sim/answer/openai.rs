@@ -11,6 +11,7 @@ mod responses;
 
 use serde_json::{Value, json};
 
+pub(super) use embeddings::vector;
 pub(crate) use multipart::{Form, field_in_passing};
 
 use super::base64::encode as base64;
@@ -88,17 +89,17 @@ fn model_object(id: &str, setting: &Setting<'_>) -> Value {
 pub(crate) fn refuse(error: &ApiError) -> Reply {
     let (status, kind, code) = class(error);
     let value = json!({"error": {
-        "message": error.message.clone().unwrap_or_else(|| words(error)),
-        "type": error.kind.as_deref().unwrap_or(kind),
+        "message": error.said.message.clone().unwrap_or_else(|| words(error)),
+        "type": error.said.kind.as_deref().unwrap_or(kind),
         "param": error.param,
-        "code": error.code.as_deref().or(code),
+        "code": error.said.code.as_deref().or(code),
     }});
-    let mut headers = error.headers.clone();
-    headers.extend(error.retry_after.iter().map(|seconds| ("retry-after", seconds.clone())));
+    let mut headers = error.said.headers.clone();
+    headers.extend(error.said.retry_after.iter().map(|seconds| ("retry-after", seconds.clone())));
     if error.trouble == Trouble::RateLimited {
         headers.push(("x-ratelimit-remaining-requests", "0".to_owned()));
     }
-    Reply { status: error.status.unwrap_or(status), headers, ..Reply::json(&value) }
+    Reply { status: error.said.status.unwrap_or(status), headers, ..Reply::json(&value) }
 }
 
 /// Status, type and code.
