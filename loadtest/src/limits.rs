@@ -74,3 +74,9 @@ pub const LOAD_VARIANTS_MAX: usize = 64;
 
 /// Longest body of one request, in bytes. Gateways accept 20 MiB by default; this shows one that lets more through.
 pub const LOAD_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Longest file of recorded latencies, in bytes: a histogram of three digits over ten decades has about 10,000 lines.
+pub const RECORDED_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Largest recorded latency, in microseconds: a day, as for every delay of a script.
+pub const RECORDED_VALUE_US_MAX: f64 = 86_400e6;

@@ -13,6 +13,7 @@
 pub mod ca;
 pub mod fault;
 pub mod latency;
+pub mod rate;
 pub mod refusal;
 pub mod script;
 pub mod stats;
@@ -27,7 +28,6 @@ mod http1;
 mod http2;
 mod io;
 mod play;
-mod rate;
 mod reply_faults;
 mod sse;
 mod wire_faults;

@@ -15,7 +15,7 @@ use super::control;
 use super::fast::Fast;
 use super::fault::Kind;
 use super::play::Play;
-use super::rate::Allowance;
+use super::rate::{Allowance, Limiter, RateLimit};
 use super::script::{Connection, Decision, Facts, Script, ScriptError, Scripted};
 use super::stats::{Counters, Seen};
 use super::{reply_faults, wire_faults};
@@ -32,6 +32,12 @@ pub(crate) struct Shared {
 struct Active {
     scripted: Scripted,
     since: Instant,
+}
+
+impl Active {
+    fn since_ms(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Which connection a request came by.
@@ -84,7 +90,7 @@ impl Shared {
                 || request.path.ends_with(":streamGenerateContent"),
             key: (target.dialect.key)(request),
             headers: &request.headers,
-            since_script_ms: u64::try_from(active.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            since_script_ms: active.since_ms(),
         };
         let decision = active
             .scripted
@@ -127,6 +133,20 @@ impl Shared {
         let target = answer::target(request);
         let dialect = target.dialect;
         let mut active = self.active();
+        let since_ms = active.since_ms();
+        let plenty = Allowance::plenty(serial);
+        let admitted = match refusal {
+            Some(refusal) => Err(refusal),
+            None => admit(request, &target, &active.scripted.script),
+        };
+        let (allowance, admitted) = match (admitted, active.scripted.script.rate_limit) {
+            (Ok(()), Some(limit)) if request.method == "POST" => {
+                let key = (target.dialect.key)(request);
+                let tokens = (request.body.len() / 4 + decision.answer.tokens) as u64;
+                take(&mut active.scripted.limiter, limit, key, tokens, since_ms, plenty)
+            }
+            (admitted, _) => (plenty, admitted),
+        };
         let script = &active.scripted.script;
         let setting = Setting {
             seed: self.seed,
@@ -136,12 +156,9 @@ impl Shared {
             models: &script.models,
             omit_nullable: script.omit_nullable,
             shape: decision.answer,
-            allowance: Allowance::plenty(serial),
+            allowance,
         };
-        let answered = match refusal {
-            Some(refusal) => Err(refusal),
-            None => admit(request, &target, script).and_then(|()| answer::answer(request, &target, &setting)),
-        };
+        let answered = admitted.and_then(|()| answer::answer(request, &target, &setting));
         let mut reply = answered.unwrap_or_else(|error| {
             if let (Some(rule), Some(endpoint)) = (error.breach(), target.endpoint) {
                 self.counters.invalid(&format!("{}: {rule}", endpoint.name));
@@ -156,7 +173,7 @@ impl Shared {
         }
         self.counters.status(reply.status);
         let style = wire_faults::style(&decision.faults);
-        let mut play = Play::of(&reply, decision.latency, &style, active.scripted.random());
+        let mut play = Play::of(&reply, &decision.latency, &style, active.scripted.random());
         drop(active);
         wire_faults::apply(&mut play, &decision.faults);
         play
@@ -198,6 +215,25 @@ fn admit(request: &Request, target: &Target, script: &Script) -> Result<(), ApiE
             Err(Trouble::BadKey.into())
         }
         _ => Ok(()),
+    }
+}
+
+/// What the limit leaves, and its refusal if that is too little.
+fn take(
+    limiter: &mut Limiter,
+    limit: RateLimit,
+    key: &str,
+    tokens: u64,
+    now_ms: u64,
+    plenty: Allowance,
+) -> (Allowance, Result<(), ApiError>) {
+    match limiter.take(limit, key, tokens, now_ms, plenty) {
+        Ok(left) => (left, Ok(())),
+        Err((left, wait_ms)) => {
+            let mut error = ApiError::from(Trouble::RateLimited);
+            error.said.retry_after = Some(wait_ms.div_ceil(1_000).to_string());
+            (left, Err(error))
+        }
     }
 }
 

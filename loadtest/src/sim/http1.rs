@@ -161,7 +161,7 @@ impl Wire {
         }
         request.body = self.read_body(head.framing, None).await?.freeze();
         if let Some(reply) = self.shared.control(&request) {
-            let play = Play::of(&reply, Default::default(), &Default::default(), &mut super::latency::Random::new(0));
+            let play = Play::of(&reply, &Default::default(), &Default::default(), &mut super::latency::Random::new(0));
             self.play(&play).await?;
         }
         Ok(!closes)

@@ -189,7 +189,7 @@ impl Stream {
             return Ok(());
         };
         let mut random = super::latency::Random::new(0);
-        let play = Play::of(&reply, Default::default(), &Default::default(), &mut random);
+        let play = Play::of(&reply, &Default::default(), &Default::default(), &mut random);
         self.play(&play, respond).await
     }
 

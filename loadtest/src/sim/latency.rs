@@ -1,18 +1,25 @@
 //! How long a simulated model thinks, and the seeded numbers behind everything made up.
 //!
-//! A delay is fixed, or log-normal with `median * exp(sigma * z)`, the shape that provider latencies have. The same
-//! seed gives the same delays in the same order of requests; nothing here reads a clock or the system's randomness.
+//! A delay is fixed, log-normal with `median * exp(sigma * z)`, the shape that provider latencies have, or drawn from a recorded
+//! histogram (see `recorded`). The same seed gives the same delays in the same order of requests; nothing here reads a clock
+//! or the system's randomness.
 
+mod recorded;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// A delay as a script writes it: a number of milliseconds, or `{ median_ms = ..., sigma = ... }`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(untagged)]
+pub use recorded::{Recorded, RecordedError};
+
+/// A delay as a script writes it: a number of milliseconds, `{ median_ms = ..., sigma = ... }`, or `{ recorded = "file" }`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "DelayText")]
 pub enum Delay {
     Fixed(f64),
     LogNormal(LogNormal),
+    Recorded(Arc<Recorded>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -23,6 +30,41 @@ pub struct LogNormal {
     pub sigma: f64,
 }
 
+/// A delay before its file is read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum DelayText {
+    Fixed(f64),
+    LogNormal(LogNormal),
+    Recorded(FromFile),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FromFile {
+    /// Relative to the working directory of the simulator.
+    recorded: std::path::PathBuf,
+    /// Microseconds of one unit of the file's values: 1 without it, 1,000 for a file in milliseconds.
+    #[serde(default = "one")]
+    us_per_unit: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl TryFrom<DelayText> for Delay {
+    type Error = RecordedError;
+
+    fn try_from(text: DelayText) -> Result<Self, RecordedError> {
+        Ok(match text {
+            DelayText::Fixed(ms) => Delay::Fixed(ms),
+            DelayText::LogNormal(shape) => Delay::LogNormal(shape),
+            DelayText::Recorded(from) => Delay::Recorded(Arc::new(Recorded::open(&from.recorded, from.us_per_unit)?)),
+        })
+    }
+}
+
 impl Default for Delay {
     fn default() -> Self {
         Delay::Fixed(0.0)
@@ -31,18 +73,21 @@ impl Default for Delay {
 
 impl Delay {
     /// False for delays that no clock could wait for.
-    pub fn is_sane(self) -> bool {
+    pub fn is_sane(&self) -> bool {
         let ok = |ms: f64| (0.0..=86_400_000.0).contains(&ms);
         match self {
-            Delay::Fixed(ms) => ok(ms),
-            Delay::LogNormal(LogNormal { median_ms, sigma }) => ok(median_ms) && (0.0..=4.0).contains(&sigma),
+            Delay::Fixed(ms) => ok(*ms),
+            Delay::LogNormal(LogNormal { median_ms, sigma }) => ok(*median_ms) && (0.0..=4.0).contains(sigma),
+            // Its values were bounded when it was read.
+            Delay::Recorded(_) => true,
         }
     }
 
-    pub fn draw(self, random: &mut Random) -> Duration {
+    pub fn draw(&self, random: &mut Random) -> Duration {
         let ms = match self {
-            Delay::Fixed(ms) => ms,
+            Delay::Fixed(ms) => *ms,
             Delay::LogNormal(LogNormal { median_ms, sigma }) => median_ms * (sigma * random.normal()).exp(),
+            Delay::Recorded(recorded) => recorded.draw_us(random) / 1e3,
         };
         Duration::from_secs_f64((ms / 1e3).clamp(0.0, 86_400.0))
     }
@@ -95,3 +140,6 @@ impl Random {
         -(1.0 - self.unit()).ln()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,7 @@ pub(crate) struct Play {
 
 impl Play {
     /// The list of a healthy answer.
-    pub fn of(reply: &Reply, latency: Latency, style: &sse::Style, random: &mut Random) -> Self {
+    pub fn of(reply: &Reply, latency: &Latency, style: &sse::Style, random: &mut Random) -> Self {
         let mut head = Head { status: reply.status, headers: reply.headers.clone(), ..Head::default() };
         head.headers.insert(0, ("content-type", reply.content_type.to_owned()));
         let mut steps = Vec::new();

@@ -73,7 +73,8 @@ fn hint(error: &mut ApiError, fault: &Fault) {
     error.said.message = said("message").or(error.said.message.take());
     error.said.retry_after = said("retry_after");
     error.said.headers = FORMS.iter().filter_map(|(option, header)| Some((*header, said(option)?))).collect();
-    if fault.kind == Kind::RateLimited && error.said.retry_after.is_none() && error.said.headers.is_empty() {
+    error.said.exhausted = fault.kind == Kind::RateLimited;
+    if error.said.exhausted && error.said.retry_after.is_none() && error.said.headers.is_empty() {
         error.said.retry_after = Some(fault.number.to_string());
     }
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::fault::{Faults, Kind, UnknownFault};
 use super::latency::{Delay, Random};
+use super::rate::{Limiter, RateLimit};
 use crate::limits::{ANSWER_WORDS_MAX, SCRIPT_RULES_MAX};
 
 /// The script as it is written. Every field has a default; the default script is a healthy provider without delay.
@@ -32,6 +33,8 @@ pub struct Script {
     pub answer: AnswerShape,
     pub latency: Latency,
     pub connection: Connection,
+    /// None: nothing is limited.
+    pub rate_limit: Option<RateLimit>,
     #[serde(rename = "rule")]
     pub rules: Vec<Rule>,
 }
@@ -68,13 +71,33 @@ impl Default for AnswerShape {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Latency {
     /// From the whole request to the first byte of the answer.
     pub ttft_ms: Delay,
     /// Between two content events of a stream.
     pub gap_ms: Delay,
+    /// Another way to say the gap: so many tokens each second, however many of them an event carries. `gap_ms` goes before it.
+    pub tokens_per_s: Option<f64>,
+}
+
+impl Latency {
+    /// As it is for answers of this shape: with the gap between events, whichever way it was said.
+    fn of(&self, answer: AnswerShape) -> Self {
+        let mut latency = self.clone();
+        if let (Some(per_s), Delay::Fixed(0.0)) = (self.tokens_per_s, &self.gap_ms) {
+            let events = if answer.chunks == 0 { answer.tokens } else { answer.chunks.min(answer.tokens) };
+            let tokens_per_event = answer.tokens as f64 / events.max(1) as f64;
+            latency.gap_ms = Delay::Fixed(tokens_per_event * 1e3 / per_s);
+        }
+        latency
+    }
+
+    fn is_sane(&self) -> bool {
+        let rate = self.tokens_per_s.is_none_or(|per_s| (1e-3..=1e9).contains(&per_s));
+        self.ttft_ms.is_sane() && self.gap_ms.is_sane() && rate
+    }
 }
 
 /// How connections are treated, whatever is asked on them. Takes effect for connections accepted after the script.
@@ -147,6 +170,9 @@ pub struct Match {
     /// Since the script was set.
     pub from_ms: Option<u64>,
     pub until_ms: Option<u64>,
+    /// Flapping: during the first `down_ms` of each period, counted from `from_ms`. Without `down_ms`, half of it.
+    pub period_ms: Option<u64>,
+    pub down_ms: Option<u64>,
 }
 
 /// What is known of a request when it is decided upon.
@@ -208,6 +234,7 @@ pub(crate) struct Scripted {
     pub script: Script,
     rules: Vec<Checked>,
     random: Random,
+    pub limiter: Limiter,
 }
 
 #[derive(Debug)]
@@ -222,9 +249,16 @@ impl Scripted {
         if script.rules.len() > SCRIPT_RULES_MAX {
             return Err(ScriptError::Bound("too many rules"));
         }
-        let latencies = script.rules.iter().filter_map(|rule| rule.latency);
-        if !latencies.chain([script.latency]).all(|latency| latency.ttft_ms.is_sane() && latency.gap_ms.is_sane()) {
+        let latencies = script.rules.iter().filter_map(|rule| rule.latency.as_ref());
+        if !latencies.chain([&script.latency]).all(Latency::is_sane) {
             return Err(ScriptError::Bound("a delay is between 0 and one day, sigma between 0 and 4"));
+        }
+        let limit = script.rate_limit.unwrap_or_default();
+        if limit.requests_per_min == Some(0) || limit.tokens_per_min == Some(0) {
+            return Err(ScriptError::Bound("a rate limit lets something through"));
+        }
+        if script.rules.iter().any(|rule| rule.matches.down_ms.is_some() && rule.matches.period_ms.is_none()) {
+            return Err(ScriptError::Bound("down_ms needs period_ms"));
         }
         let answers = script.rules.iter().filter_map(|rule| rule.answer);
         if !answers
@@ -247,12 +281,15 @@ impl Scripted {
                 })
             })
             .collect::<Result<_, ScriptError>>()?;
-        Ok(Self { script, rules, random: Random::new(seed) })
+        Ok(Self { script, rules, random: Random::new(seed), limiter: Limiter::default() })
     }
 
     pub fn decide(&mut self, facts: &Facts<'_>) -> Result<Decision, UnknownFault> {
-        let mut decision =
-            Decision { faults: Faults::default(), latency: self.script.latency, answer: self.script.answer };
+        let mut decision = Decision {
+            faults: Faults::default(),
+            latency: self.script.latency.of(self.script.answer),
+            answer: self.script.answer,
+        };
         let asked = facts
             .headers
             .iter()
@@ -273,8 +310,8 @@ impl Scripted {
                 && rule.matches.share.is_none_or(|share| self.random.unit() < share);
             if counted {
                 decision.faults = checked.faults.clone();
-                decision.latency = rule.latency.unwrap_or(decision.latency);
                 decision.answer = rule.answer.unwrap_or(decision.answer);
+                decision.latency = rule.latency.as_ref().unwrap_or(&self.script.latency).of(decision.answer);
                 break;
             }
         }
@@ -308,6 +345,13 @@ fn holds(matches: &Match, facts: &Facts<'_>) -> bool {
         && matches.header.as_ref().is_none_or(header)
         && matches.from_ms.is_none_or(|from| facts.since_script_ms >= from)
         && matches.until_ms.is_none_or(|until| facts.since_script_ms < until)
+        && matches.period_ms.is_none_or(|period| is_down(matches, period, facts.since_script_ms))
+}
+
+fn is_down(matches: &Match, period_ms: u64, since_ms: u64) -> bool {
+    let period_ms = period_ms.max(1);
+    let into_period_ms = since_ms.saturating_sub(matches.from_ms.unwrap_or(0)) % period_ms;
+    into_period_ms < matches.down_ms.unwrap_or(period_ms / 2)
 }
 
 fn range(text: &str) -> Result<RangeInclusive<u64>, ScriptError> {
@@ -319,3 +363,6 @@ fn range(text: &str) -> Result<RangeInclusive<u64>, ScriptError> {
         Some((from, to)) => Ok(number(from)?..=number(to)?),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ fn refuse(error: &ApiError, target: &Target, setting: &Setting<'_>) -> Reply {
     }
     let mut headers = error.said.headers.clone();
     headers.extend(error.said.retry_after.iter().map(|seconds| ("retry-after", seconds.clone())));
-    if error.trouble == Trouble::RateLimited {
+    if error.said.exhausted {
         headers.push(("anthropic-ratelimit-requests-remaining", "0".to_owned()));
     }
     let status = error.said.status.unwrap_or_else(|| status(error));

@@ -45,6 +45,8 @@ pub(crate) struct Said {
     pub message: Option<String>,
     pub kind: Option<String>,
     pub code: Option<String>,
+    /// The headers say that nothing is left, whatever is.
+    pub exhausted: bool,
     /// Seconds, or a date.
     pub retry_after: Option<String>,
     pub headers: Vec<(&'static str, String)>,

@@ -41,9 +41,9 @@ pub(super) const DIALECT: Dialect = Dialect {
     admit: |request| if (DIALECT.key)(request).is_empty() { Err(Trouble::NoKey.into()) } else { Ok(()) },
     member,
     refuse,
-    late_error: |code, _| {
+    late_error: |code, setting| {
         let told = ApiError::from(Trouble::Told(u16::try_from(code).unwrap_or(500)));
-        Event::data(EventKind::Finish, error_value(&told).to_string())
+        Event::data(EventKind::Finish, error_value(&told, setting).to_string())
     },
     headers: |_| vec![("server-timing", "gfet4t7; dur=7".to_owned()), ("x-content-type-options", "nosniff".to_owned())],
     places: Places {
@@ -100,7 +100,7 @@ fn refuse(error: &ApiError, target: &Target, setting: &Setting<'_>) -> Reply {
     if error.trouble == Trouble::ContentFilter && target.endpoint.is_some() {
         return generate::blocked(target, setting);
     }
-    let value = error_value(error);
+    let value = error_value(error, setting);
     // A stream that was asked for as an array fails as an array.
     let is_stream =
         target.endpoint.is_some_and(|endpoint| matches!(endpoint.route, Route::Action("streamGenerateContent")));
@@ -109,14 +109,14 @@ fn refuse(error: &ApiError, target: &Target, setting: &Setting<'_>) -> Reply {
     Reply { status, headers: error.said.headers.clone(), ..Reply::json(&value) }
 }
 
-fn error_value(error: &ApiError) -> Value {
+fn error_value(error: &ApiError, setting: &Setting<'_>) -> Value {
     let code = error.said.status.unwrap_or_else(|| status(error));
     let mut value = json!({"error": {
         "code": code,
         "message": error.said.message.clone().unwrap_or_else(|| words(error)),
         "status": error.said.kind.as_deref().or(error.said.code.as_deref()).unwrap_or(status_name(code)),
     }});
-    let details = details(error);
+    let details = details(error, setting);
     if !details.is_empty() {
         value["error"]["details"] = details.into();
     }
@@ -153,7 +153,7 @@ fn status_name(code: u16) -> &'static str {
 
 const TYPES: &str = "type.googleapis.com/google.rpc.";
 
-fn details(error: &ApiError) -> Vec<Value> {
+fn details(error: &ApiError, setting: &Setting<'_>) -> Vec<Value> {
     let quota = |id: &str, value: u64| {
         json!({"@type": format!("{TYPES}QuotaFailure"), "violations": [{
             "quotaMetric": "generativelanguage.googleapis.com/generate_content_requests",
@@ -169,7 +169,9 @@ fn details(error: &ApiError) -> Vec<Value> {
             "metadata": {"service": "generativelanguage.googleapis.com"},
         })],
         Trouble::Quota => vec![quota("GenerateRequestsPerDayPerProjectPerModel", 0)],
-        Trouble::RateLimited => vec![quota("GenerateRequestsPerMinutePerProjectPerModel", 60)],
+        Trouble::RateLimited => {
+            vec![quota("GenerateRequestsPerMinutePerProjectPerModel", setting.allowance.requests.limit)]
+        }
         _ => Vec::new(),
     };
     details.extend(

@@ -96,7 +96,7 @@ pub(crate) fn refuse(error: &ApiError) -> Reply {
     }});
     let mut headers = error.said.headers.clone();
     headers.extend(error.said.retry_after.iter().map(|seconds| ("retry-after", seconds.clone())));
-    if error.trouble == Trouble::RateLimited {
+    if error.said.exhausted {
         headers.push(("x-ratelimit-remaining-requests", "0".to_owned()));
     }
     Reply { status: error.said.status.unwrap_or(status), headers, ..Reply::json(&value) }
