@@ -200,6 +200,7 @@ impl Answer {
             "cache_read_input_tokens": self.input.read,
             "cache_creation": {"ephemeral_5m_input_tokens": minutes, "ephemeral_1h_input_tokens": hour},
             "output_tokens": output,
+            "output_tokens_details": {"thinking_tokens": self.thought_tokens},
             "service_tier": "standard",
         })
     }

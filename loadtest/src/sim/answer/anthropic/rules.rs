@@ -97,8 +97,11 @@ const KNOWN: &[&str] = &[
     "cache_control",
     "container",
     "context_management",
+    "diagnostics",
     "inference_geo",
     "mcp_servers",
+    "speed",
+    "user_profile_id",
 ];
 
 pub(super) const MESSAGES: Table = Table { fields: FIELDS, known: Some(KNOWN) };
