@@ -489,3 +489,50 @@ fn the_same_seed_gives_the_same_answer() {
     assert_eq!(answer(fixed), answer(fixed));
     assert!(answer(fixed).contains("\"created\":1700000000"));
 }
+
+#[test]
+fn prebuilt_answers_are_answers_in_each_dialect() {
+    use ringway_loadtest::sim::{FastOptions, Sim, SimConfig};
+    use std::time::Duration;
+
+    for gap in [Duration::ZERO, Duration::from_micros(1)] {
+        let short = |mut options: FastOptions| {
+            (options.chunks, options.gap) = (3, gap);
+            Some(options)
+        };
+        let sim =
+            Sim::start(SimConfig { fast: short(FastOptions::default()), ..SimConfig::default() }).expect("a simulator");
+        let ask = |path: &str, stream: bool| {
+            // The fast mode keeps its connections, so the end is told by what comes last.
+            let mut stream_of = connect(sim.addr());
+            let body = json!({"stream": stream}).to_string();
+            stream_of.write_all(request(path, &body, "").as_bytes()).expect("written");
+            let end = if stream || path.contains("stream") { "\r\n0\r\n\r\n" } else { "}" };
+            let mut seen = Seen { bytes: read_until(&mut stream_of, end).into_bytes(), end: raw::End::Fin };
+            while !seen.is_whole() {
+                // That was another brace than the last one.
+                seen.bytes.extend_from_slice(read_until(&mut stream_of, end).as_bytes());
+            }
+            seen
+        };
+        has(&ask("/v1/messages", false).json(), &[("/content/0/text", Value::is_string), ("/usage", Value::is_object)]);
+        has(
+            &ask("/v1beta/models/m:generateContent", false).json(),
+            &[("/candidates/0/content/parts/0/text", Value::is_string), ("/usageMetadata", Value::is_object)],
+        );
+        let events = |path: &str, stream: bool| {
+            let seen = ask(path, stream);
+            assert!(seen.is_whole());
+            seen.events().iter().map(|event| serde_json::from_str(event).expect("JSON")).collect::<Vec<Value>>()
+        };
+        let types: Vec<Value> = events("/v1/messages", true).iter().map(|event| event["type"].clone()).collect();
+        assert_eq!(types.len(), 2 + 3 + 3);
+        assert_eq!((&types[0], &types[7]), (&json!("message_start"), &json!("message_stop")));
+        let chunks = events("/v1beta/models/m:streamGenerateContent?alt=sse", false);
+        assert_eq!(chunks.len(), 4);
+        assert_eq!(chunks[3]["candidates"][0]["finishReason"], "STOP");
+        assert_eq!(ask("/v1/chat/completions", true).events().len(), 3 + 2);
+        // An event is counted when it has been sent, which its reader may learn first.
+        sim.wait_until(LIMIT, |stats| stats.content_events == 9).expect("three events of each");
+    }
+}

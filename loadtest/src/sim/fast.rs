@@ -2,8 +2,11 @@
 //!
 //! A request is read only as far as its length and the word `"stream":true` somewhere in it. A whole answer is
 //! 515 bytes of body; a stream is `chunks` events of 150 bytes with `gap` between, and `[DONE]`. With no gap the
-//! whole stream goes out in one write. Numbered events carry a mark (`chunk_mark`) instead of the same text each. Numbers in
-//! `Stats` still count; scripts and credentials are ignored.
+//! whole stream goes out in one write. Numbered events carry a mark (`chunk_mark`) instead of the same text each. Other
+//! dialects have answers of about the same size (`dialects`), never numbered. Numbers in `Stats` still count; scripts and
+//! credentials are ignored.
+
+mod dialects;
 
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,6 +22,8 @@ use super::io::Io;
 use super::play::{Head, Play, Step};
 use crate::chunk_mark::Mark;
 use crate::limits::REQUEST_HEAD_BYTES_MAX;
+use dialects::Others;
+pub(crate) use dialects::Spoken;
 
 /// Prebuilt answers.
 pub(crate) struct Fast {
@@ -32,6 +37,7 @@ pub(crate) struct Fast {
     end_chunk: Bytes,
     burst: Bytes,
     options: FastOptions,
+    others: Others,
 }
 
 /// What the fast mode streams.
@@ -92,6 +98,7 @@ impl Fast {
             end_chunk: end_chunk.into(),
             burst: burst.into(),
             options,
+            others: Others::new(options),
         }
     }
 
@@ -137,7 +144,11 @@ pub(crate) async fn serve(io: &mut Io, input: &mut BytesMut, shared: &Shared, fa
         }
         input.advance(head.bytes);
         shared.counters.exchange_begins();
-        let served = serve_one(io, input, shared, fast, head.body_bytes).await;
+        let served = match head.spoken {
+            None => serve_one(io, input, shared, fast, head.body_bytes).await,
+            // Boxed, so that the connection's state is no larger than a chat completion needs.
+            Some(spoken) => Box::pin(dialects::serve_one(io, input, shared, fast, spoken, head.body_bytes)).await,
+        };
         shared.counters.upload_bytes.fetch_add(head.body_bytes as u64, Relaxed);
         shared.counters.exchange_ends(served.is_err());
         served?;
@@ -206,6 +217,7 @@ struct Head1 {
     bytes: usize,
     body_bytes: usize,
     is_control: bool,
+    spoken: Option<Spoken>,
 }
 
 impl Head1 {
@@ -232,6 +244,7 @@ impl Head1 {
             bytes: text.len() + 4,
             body_bytes: 0,
             is_control: text.starts_with(b"GET /sim/") || text.starts_with(b"POST /sim/"),
+            spoken: Spoken::of(text),
         };
         for line in text.split(|&byte| byte == b'\n') {
             if line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME) {

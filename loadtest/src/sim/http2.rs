@@ -23,7 +23,7 @@ use tokio::time::sleep;
 
 use super::answer::Request;
 use super::exchange::{Origin, Shared, upload_pace};
-use super::fast::{self, Fast};
+use super::fast::{self, Fast, Spoken};
 use super::frames::{Framed, Queue};
 use super::io::Io;
 use super::play::{After, GoAway, Head, Play, Step};
@@ -146,7 +146,8 @@ impl Stream {
             && !request.uri().path().starts_with("/sim/")
         {
             self.shared.counters.exchange_begins();
-            let outcome = self.serve_fast(fast, request.into_body(), respond).await;
+            let spoken = Spoken::of(request.uri().path().as_bytes());
+            let outcome = self.serve_fast(fast, spoken, request.into_body(), respond).await;
             self.shared.counters.exchange_ends(outcome.is_err());
             return;
         }
@@ -176,10 +177,17 @@ impl Stream {
         self.shared.counters.exchange_ends(outcome.is_err());
     }
 
-    async fn serve_fast(&self, fast: &Fast, body: RecvStream, respond: SendResponse<Bytes>) -> Result<(), Left> {
+    async fn serve_fast(
+        &self,
+        fast: &Fast,
+        spoken: Option<Spoken>,
+        body: RecvStream,
+        respond: SendResponse<Bytes>,
+    ) -> Result<(), Left> {
         let body = self.read_body(BytesMut::new(), body, None).await?;
         self.shared.counters.upload_bytes.fetch_add(body.len() as u64, Relaxed);
-        let play = fast.play(fast::asks_for_stream(&body));
+        let asked = fast::asks_for_stream(&body);
+        let play = spoken.map_or_else(|| fast.play(asked), |spoken| fast.play_other(spoken, asked));
         self.play(&play, respond).await
     }
 
