@@ -148,20 +148,21 @@ impl Request {
 }
 
 impl Endpoint {
-    /// What the path names if it is this endpoint's path; empty where it names nothing.
-    fn takes(&self, request: &Request) -> Option<String> {
+    /// What the path (below the base) names if it is this endpoint's path; empty where it names nothing.
+    fn takes(&self, request: &Request, path: &str) -> Option<String> {
         if request.method != self.method && !(request.method == "HEAD" && self.method == "GET") {
             return None;
         }
-        let path = request.below_base();
         match self.route {
             Route::Path(whole) => (path == whole).then(String::new),
             Route::Below(start) => path.strip_prefix(start).filter(|rest| !rest.is_empty()).map(decoded),
-            Route::Action(wanted) => {
+            // Most paths are no action, and must not pay for the decoding of those that are.
+            Route::Action(wanted) if path.ends_with(wanted) => {
                 let path = decoded(path);
                 let (model, action) = path.rsplit_once("models/")?.1.rsplit_once(':')?;
                 (action == wanted).then(|| model.to_owned())
             }
+            Route::Action(_) => None,
         }
     }
 }
@@ -182,13 +183,14 @@ fn decoded(name: &str) -> String {
 /// Finds the endpoint, or at least whose error a wrong path is.
 pub(crate) fn target(request: &Request) -> Target {
     let ambiguous = request.method == "GET" || request.method == "HEAD";
+    let path = request.below_base();
     let asks_for_events = request.parameter("alt") == Some("sse");
     for dialect in DIALECTS {
         let is_last = std::ptr::eq(*dialect, *DIALECTS.last().unwrap_or(dialect));
         if ambiguous && !is_last && !(dialect.marks)(request) {
             continue;
         }
-        let found = dialect.endpoints.iter().find_map(|endpoint| Some((endpoint, endpoint.takes(request)?)));
+        let found = dialect.endpoints.iter().find_map(|endpoint| Some((endpoint, endpoint.takes(request, path)?)));
         if let Some((endpoint, name)) = found {
             return Target { dialect, endpoint: Some(endpoint), name, asks_for_events };
         }

@@ -65,6 +65,13 @@ impl Trouble {
 }
 
 impl ApiError {
+    /// The same about a member of what stands at `place`.
+    pub fn below(mut self, place: &str) -> Self {
+        let dot = if self.param.as_deref().is_some_and(|param| !param.starts_with('[')) { "." } else { "" };
+        self.param = Some(format!("{place}{dot}{}", self.param()));
+        self
+    }
+
     pub fn param(&self) -> &str {
         self.param.as_deref().unwrap_or("")
     }

@@ -71,8 +71,7 @@ impl Table {
         {
             return Err(Trouble::UnknownField.about(unknown));
         }
-        let mut at = String::new();
-        self.fields.iter().try_for_each(|field| field.walk(body, field.path, &mut at, member))
+        self.fields.iter().try_for_each(|field| field.walk(body, field.path, member))
     }
 }
 
@@ -93,48 +92,39 @@ pub(super) fn snake(name: &str) -> String {
 }
 
 impl Field {
-    /// Follows the rest of the path from `value`, which stands at `at`.
-    fn walk(&self, value: &Value, path: &str, at: &mut String, member: Member) -> Result<(), ApiError> {
+    /// Follows the rest of the path from `value`. The place of a breach is put together on the way back, so that a good body
+    /// costs no text.
+    fn walk(&self, value: &Value, path: &str, member: Member) -> Result<(), ApiError> {
         if path.is_empty() {
-            return self.is.check(value).map_err(|trouble| trouble.about(at));
+            return self.is.check(value).map_err(ApiError::from);
         }
-        let length = at.len();
-        let outcome = if let Some(rest) = path.strip_prefix('[') {
+        if let Some(rest) = path.strip_prefix('[') {
             let (filter, rest) = rest.split_once(']').unwrap_or((rest, ""));
-            let passes = |element: &Value| match filter.split_once('=') {
+            let filter = filter.split_once('=');
+            let passes = |element: &Value| match filter {
                 Some((name, wanted)) => member(element, name).and_then(Value::as_str) == Some(wanted),
                 None => true,
             };
-            match value {
+            return match value {
                 Value::Array(elements) => {
-                    elements.iter().enumerate().filter(|(_, element)| passes(element)).try_for_each(
-                        |(index, element)| {
-                            at.truncate(length);
-                            at.push_str(&format!("[{index}]"));
-                            self.walk(element, rest, at, member)
-                        },
-                    )
+                    let passing = elements.iter().enumerate().filter(|(_, element)| passes(element));
+                    passing.into_iter().try_for_each(|(index, element)| {
+                        self.walk(element, rest, member).map_err(|error| error.below(&format!("[{index}]")))
+                    })
                 }
-                one if !filter.is_empty() && passes(one) => self.walk(one, rest, at, member),
+                one if filter.is_some() && passes(one) => self.walk(one, rest, member),
                 _ => Ok(()),
-            }
-        } else {
-            let path = path.trim_start_matches('.');
-            let end = path.find(['.', '[']).unwrap_or(path.len());
-            let (name, rest) = path.split_at(end);
-            if !at.is_empty() {
-                at.push('.');
-            }
-            at.push_str(name);
-            match member(value, name).filter(|found| !found.is_null()) {
-                Some(found) => self.walk(found, rest, at, member),
-                // What is no object is the business of the field that says it must be one.
-                None if self.required && rest.is_empty() && value.is_object() => Err(Trouble::Missing.about(at)),
-                None => Ok(()),
-            }
-        };
-        at.truncate(length);
-        outcome
+            };
+        }
+        let path = path.strip_prefix('.').unwrap_or(path);
+        let end = path.bytes().position(|byte| byte == b'.' || byte == b'[').unwrap_or(path.len());
+        let (name, rest) = path.split_at(end);
+        match member(value, name).filter(|found| !found.is_null()) {
+            Some(found) => self.walk(found, rest, member).map_err(|error| error.below(name)),
+            // What is no object is the business of the field that says it must be one.
+            None if self.required && rest.is_empty() && value.is_object() => Err(Trouble::Missing.about(name)),
+            None => Ok(()),
+        }
     }
 }
 
