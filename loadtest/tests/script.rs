@@ -186,7 +186,7 @@ fn the_script_of_the_readme_can_be_followed() {
     let start = readme.find("```toml\n").expect("a script") + 8;
     let end = start + readme[start..].find("```").expect("its end");
     let script = Script::parse(&readme[start..end]).expect("well-formed");
-    assert_eq!(script.rules.len(), 3);
+    assert_eq!(script.rules.len(), 5);
     sim(Script::default()).set_script(script).expect("can be followed");
 }
 

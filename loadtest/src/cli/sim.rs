@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringway_loadtest::load;
+use ringway_loadtest::sim::ca::{Ca, LeafKind};
 use ringway_loadtest::sim::script::Script;
-use ringway_loadtest::sim::{FastOptions, Sim, SimConfig, SimTls, ca, fault};
+use ringway_loadtest::sim::{FastOptions, Sim, SimConfig, SimTls, fault};
 
 /// Runs a simulated provider until it is interrupted.
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,9 @@ pub struct Args {
     /// Makes a CA and a certificate for localhost and the listening address, and writes ca.pem, cert.pem and key.pem there.
     #[arg(long, value_name = "DIR", conflicts_with = "tls_cert")]
     tls_throwaway: Option<PathBuf>,
+    /// What is wrong with that certificate.
+    #[arg(long, value_enum, default_value = "good", requires = "tls_throwaway")]
+    tls_leaf: Leaf,
     /// Speaks HTTP/2 too: by ALPN over TLS, by prior knowledge without.
     #[arg(long)]
     http2: bool,
@@ -52,6 +56,14 @@ pub struct Args {
     list_faults: bool,
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Leaf {
+    Good,
+    Expired,
+    WrongName,
+    UnknownCa,
+}
+
 pub fn run(args: Args) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if args.list_faults {
@@ -63,7 +75,7 @@ pub fn run(args: Args) -> io::Result<()> {
     };
     let tls = match (&args.tls_cert, &args.tls_key, &args.tls_throwaway) {
         (Some(cert), Some(key), _) => Some(SimTls { cert_pem: read(cert)?, key_pem: read(key)? }),
-        (_, _, Some(dir)) => Some(throwaway(dir, args.listen)?),
+        (_, _, Some(dir)) => Some(throwaway(dir, args.listen, args.tls_leaf)?),
         _ => None,
     };
     let fast = args.fast.then(|| FastOptions {
@@ -95,14 +107,21 @@ pub fn run(args: Args) -> io::Result<()> {
     }
 }
 
-fn throwaway(dir: &Path, listen: SocketAddr) -> io::Result<SimTls> {
+fn throwaway(dir: &Path, listen: SocketAddr, leaf: Leaf) -> io::Result<SimTls> {
     let address = listen.ip().to_string();
-    let made = ca::throwaway(&["localhost", "127.0.0.1", &address]).map_err(|error| invalid(error.to_string()))?;
+    let kind = match leaf {
+        Leaf::Good => LeafKind::Good,
+        Leaf::Expired => LeafKind::Expired,
+        Leaf::WrongName => LeafKind::WrongName,
+        Leaf::UnknownCa => LeafKind::UnknownCa,
+    };
+    let made = Ca::try_new().and_then(|ca| Ok((ca.leaf(&["localhost", "127.0.0.1", &address], kind)?, ca)));
+    let (leaf, ca) = made.map_err(|error| invalid(error.to_string()))?;
     std::fs::create_dir_all(dir)?;
-    std::fs::write(dir.join("ca.pem"), made.ca.pem())?;
-    std::fs::write(dir.join("cert.pem"), &made.leaf.cert_pem)?;
-    std::fs::write(dir.join("key.pem"), &made.leaf.key_pem)?;
-    Ok(made.leaf)
+    std::fs::write(dir.join("ca.pem"), ca.pem())?;
+    std::fs::write(dir.join("cert.pem"), &leaf.cert_pem)?;
+    std::fs::write(dir.join("key.pem"), &leaf.key_pem)?;
+    Ok(leaf)
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -4,6 +4,7 @@ import json
 
 import openai
 import pytest
+
 from harness.pixel import PNG
 
 MODEL = "sim-small"
