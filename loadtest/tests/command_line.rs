@@ -79,6 +79,43 @@ fn a_load_says_what_became_of_numbered_chunks_over_tls_and_http2() {
 }
 
 #[test]
+fn a_throwaway_certificate_can_be_one_to_refuse() {
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring};
+
+    let handshake = |leaf: &str| {
+        let dir = std::env::temp_dir().join(format!("ringway-loadtest-{leaf}-{}", std::process::id()));
+        let dir_name = dir.to_str().expect("a name");
+        let (_running, ready) = start(&["--tls-throwaway", dir_name, "--tls-leaf", leaf]);
+        let ca = std::fs::read(dir.join("ca.pem")).expect("a CA");
+        std::fs::remove_dir_all(&dir).expect("removed");
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&ca).expect("PEM")).expect("a CA");
+        let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut tls = ClientConnection::new(config.into(), name).expect("a client");
+        let endpoint = ready["endpoint"].as_str().expect("an endpoint");
+        let address = endpoint.trim_start_matches("https://").trim_end_matches("/v1");
+        let mut tcp = std::net::TcpStream::connect(address).expect("it listens");
+        while tls.is_handshaking() {
+            tls.complete_io(&mut tcp).map_err(|error| error.to_string())?;
+        }
+        Ok::<(), String>(())
+    };
+    assert_eq!(handshake("good"), Ok(()));
+    for (leaf, says) in [("expired", "expired"), ("wrong-name", "not valid for name"), ("unknown-ca", "UnknownIssuer")]
+    {
+        let refused = handshake(leaf).expect_err(leaf);
+        assert!(refused.contains(says), "{leaf}: {refused}");
+    }
+}
+
+#[test]
 fn faults_are_listed_and_mistakes_are_errors() {
     let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_ringway-loadtest")).args(args).output().expect("runs");
     let listed = run(&["sim", "--list-faults"]);
