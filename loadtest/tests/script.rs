@@ -190,6 +190,24 @@ fn the_script_of_the_readme_can_be_followed() {
     sim(Script::default()).set_script(script).expect("can be followed");
 }
 
+/// Each fault has its row in the README's table, and each fault in the table exists.
+#[test]
+fn the_readme_knows_every_fault() {
+    let readme = include_str!("../README.md");
+    let rows = readme.lines().filter_map(|line| line.split_once("| fault ").map(|(_, faults)| faults));
+    let shown: Vec<&str> = rows
+        .flat_map(|faults| faults.split('`').skip(1).step_by(2))
+        .filter(|name| !name.starts_with("connection.") && !name.starts_with('['))
+        .collect();
+    for fault in &shown {
+        assert!(Faults::parse(fault).is_ok(), "{fault}");
+    }
+    for def in ringway_loadtest::sim::fault::FAULTS {
+        let is_it = |fault: &&str| Faults::parse(fault).is_ok_and(|faults| faults.0[0].kind == def.kind);
+        assert!(shown.iter().any(is_it), "{} is in no row", def.name);
+    }
+}
+
 /// A handle is kept in statics and moved between threads by tests; a change that forbids it should fail here first.
 #[test]
 fn a_handle_may_be_shared_between_threads() {

@@ -22,7 +22,7 @@ use crate::limits::{ANSWER_WORDS_MAX, SCRIPT_RULES_MAX};
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Script {
-    /// Bearer credentials that are accepted: one, or a list. None: any, or no, credential is.
+    /// Credentials that are accepted, wherever the dialect keeps them: one, or a list. None: any, or no, credential is.
     pub require_key: Option<OneOrMany>,
     /// The models that exist; any other is answered 404. Empty: every name exists.
     pub models: Vec<String>,
@@ -154,10 +154,10 @@ pub struct Rule {
 pub struct Match {
     /// The model, whole, or up to a final `*`.
     pub model: Option<String>,
-    /// How the path ends, without its query: `chat/completions`.
+    /// How the path ends, without its query: `chat/completions`, `:generateContent`.
     pub path: Option<String>,
     pub stream: Option<bool>,
-    /// The bearer credential.
+    /// The credential, wherever the dialect keeps it.
     pub key: Option<String>,
     /// `name: value` of a request header.
     pub header: Option<String>,

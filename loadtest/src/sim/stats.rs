@@ -51,7 +51,7 @@ pub struct Stats {
     /// Body bytes read, and answer content events sent.
     pub upload_bytes: u64,
     pub content_events: u64,
-    /// Distinct `Authorization` values. The values themselves stay in the process: they are credentials.
+    /// Distinct credentials, wherever their dialect keeps them. The values themselves stay in the process: they are credentials.
     pub keys_seen: u64,
     #[serde(skip)]
     pub keys: Vec<String>,
