@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod load;
+mod report;
 mod sim;
 
 use std::io;
@@ -21,6 +22,7 @@ enum Command {
     Closed(load::Closed),
     Open(load::Open),
     Idle(load::Idle),
+    Report(report::Args),
 }
 
 pub fn run(args: Args) -> io::Result<()> {
@@ -29,5 +31,6 @@ pub fn run(args: Args) -> io::Result<()> {
         Command::Closed(run) => run.run(),
         Command::Open(run) => run.run(),
         Command::Idle(run) => run.run(),
+        Command::Report(args) => report::run(&args),
     }
 }

@@ -6,8 +6,10 @@
 //! its measure can catch each other's mistakes.
 
 mod chunk_mark;
+pub mod hdr;
 pub mod limits;
 pub mod load;
 pub mod peers;
+pub mod report;
 pub mod results;
 pub mod sim;

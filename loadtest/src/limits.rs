@@ -80,3 +80,14 @@ pub const RECORDED_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Largest recorded latency, in microseconds: a day, as for every delay of a script.
 pub const RECORDED_VALUE_US_MAX: f64 = 86_400e6;
+/// Of a scenario's or a target's name, in the name of a file: two of them and an ending stay below what file systems take (255).
+pub const FILE_STEM_CHARS_MAX: usize = 80;
+
+/// Targets drawn in one chart: more lines than this cannot be told apart, nor their names be set beside them.
+pub const CHART_TARGETS_MAX: usize = 12;
+
+/// Points of one line over time: about one for each unit of a chart's width.
+pub const SLICES_MAX: usize = 240;
+
+/// Of a results file that is read: a long run of all scenarios over all peers writes a few megabytes.
+pub const RESULTS_BYTES_MAX: u64 = 256 * 1024 * 1024;
