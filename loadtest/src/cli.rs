@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand.
 
+mod compare;
 mod load;
 mod report;
 mod sim;
 
 use std::io;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -23,14 +25,17 @@ enum Command {
     Open(load::Open),
     Idle(load::Idle),
     Report(report::Args),
+    Compare(compare::Args),
 }
 
-pub fn run(args: Args) -> io::Result<()> {
+pub fn run(args: Args) -> io::Result<ExitCode> {
     match args.command {
-        Command::Sim(args) => sim::run(args),
-        Command::Closed(run) => run.run(),
-        Command::Open(run) => run.run(),
-        Command::Idle(run) => run.run(),
-        Command::Report(args) => report::run(&args),
+        Command::Sim(args) => sim::run(args)?,
+        Command::Closed(run) => run.run()?,
+        Command::Open(run) => run.run()?,
+        Command::Idle(run) => run.run()?,
+        Command::Report(args) => report::run(&args)?,
+        Command::Compare(args) => return Ok(compare::run(&args)),
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
 //! its measure can catch each other's mistakes.
 
 mod chunk_mark;
+pub mod compare;
 pub mod hdr;
 pub mod limits;
 pub mod load;

@@ -8,7 +8,7 @@ mod cli;
 
 fn main() -> ExitCode {
     match cli::run(cli::Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("ringway-loadtest: {error}");
             ExitCode::FAILURE

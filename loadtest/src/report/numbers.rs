@@ -14,6 +14,9 @@ pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return ABSENT.to_owned();
     }
+    if value.abs() >= HUGE {
+        return format!("{value:.2e}");
+    }
     // Chosen after rounding, so that 9.996 is 10.0 and not 10.00.
     let decimals = match value.abs() {
         size if size >= 99.95 => 0,
@@ -27,6 +30,9 @@ pub fn number(value: f64) -> String {
     }
     grouped(&text)
 }
+
+/// What is larger was not measured by anything; its digits would only break a table.
+const HUGE: f64 = 1e15;
 
 pub fn count(value: u64) -> String {
     grouped(&value.to_string())
@@ -131,6 +137,7 @@ mod tests {
             (99.97, "100"),
             (1_234.4, "1,234"),
             (-1_234_567.0, "-1,234,567"),
+            (-1e300, "-1.00e300"),
             (f64::NAN, "–"),
             (f64::INFINITY, "–"),
         ];

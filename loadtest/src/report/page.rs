@@ -134,7 +134,7 @@ fn section(
             h2 { (scenario.name) }
             p.says { (scenario.says) }
             @if let Some(reason) = &scenario.refused {
-                p.refused { span.sign aria-hidden="true" { "▲ " } strong { "Refused. " } (reason) }
+                p.refused { span.sign aria-hidden="true" { "▲ " } strong { "Refused: " } (reason) }
             }
             @if !own.is_empty() {
                 ul.own-troubles { @for trouble in own { li {

@@ -82,7 +82,7 @@ impl Table {
     pub fn html(&self) -> Markup {
         html! {
             div.scroll tabindex="0" role="region" aria-label=(self.caption) {
-                table {
+                table .wide[self.grouped] {
                     caption { (self.caption) }
                     thead { tr {
                         @for column in &self.columns[usize::from(self.grouped)..] {
@@ -140,7 +140,7 @@ impl Table {
 impl Cell {
     fn html(&self) -> Markup {
         html! {
-            @if self.alert { span.sign aria-hidden="true" { "▲ " } }
+            @if self.alert { span.sign aria-hidden="true" { "▲\u{a0}" } }
             (self.text)
             @if !self.note.is_empty() { " " span.note { (self.note) } }
         }

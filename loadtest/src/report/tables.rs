@@ -20,6 +20,7 @@ pub fn headline(results: &Results) -> Table {
         column("p50", "µs"),
         column("p99", "µs"),
         column("throughput", "/s"),
+        column("rate held", "/s"),
         column("CPU", "µs/request"),
         column("memory loaded", "MiB"),
     ]);
@@ -42,6 +43,7 @@ pub fn headline(results: &Results) -> Table {
                 Cell::maybe(latency, |latency| Cell::text(count(latency.whole_us.p50))),
                 Cell::maybe(latency, |latency| Cell::text(count(latency.whole_us.p99))),
                 Cell::maybe(best_throughput(target), spread),
+                Cell::maybe(target.sustained.as_ref(), |held| Cell::text(number(held.rps))),
                 Cell::maybe(target.cost.as_ref(), |cost| {
                     Cell::text(number(cost.user_us.median + cost.kernel_us.median))
                 }),
@@ -155,8 +157,9 @@ pub fn throughput(scenario: &Scenario) -> Table {
                 name(target),
                 Cell::text(count(point.connections as u64)),
                 if refused { Cell::absent() } else { spread(&point.rps) },
-                Cell::text(number(point.p50_us)),
-                Cell::text(number(point.p99_us)),
+                // In a closed loop these follow from the throughput, so they say as little.
+                if refused { Cell::absent() } else { Cell::text(number(point.p50_us)) },
+                if refused { Cell::absent() } else { Cell::text(number(point.p99_us)) },
                 Cell::maybe(point.cpu_us.as_ref(), spread),
                 Cell::maybe(point.target_cores, |cores| Cell::text(number(cores))),
                 Cell::text(number(point.load_cores)),

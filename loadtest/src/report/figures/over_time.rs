@@ -7,7 +7,7 @@ use super::{Figure, Page, exact_seconds};
 use crate::limits::SLICES_MAX;
 use crate::report::chart::Axis;
 use crate::report::chart::lines::{self, Cross, Line, LineChart, Marks, Point};
-use crate::report::numbers::{bare, count, duration, memory, time, time_tick};
+use crate::report::numbers::{bare, count, count_tick, duration, mebibytes, memory, time, time_tick};
 use crate::report::scale::Scale;
 use crate::report::table::{Cell, Table, column};
 use crate::results::{Slice, Target};
@@ -34,7 +34,7 @@ impl Page<'_> {
             let drawn = LineChart {
                 title: title.clone(),
                 says: says.clone(),
-                x: Axis::new("time", Scale::exact(0.0, last), 5, duration),
+                x: time_axis(last),
                 y: Axis::new("latency", Scale::log(latencies.iter().copied()), 7, time_tick),
                 lines: vec![
                     line("p50", "none", |slice| slice.p50_us),
@@ -81,7 +81,7 @@ impl Page<'_> {
             let every = sizes.len().div_ceil(SLICES_MAX).max(1);
             let point = |(at, bytes): &(f64, f64)| Point {
                 x: *at,
-                y: *bytes,
+                y: mebibytes(*bytes),
                 says: format!("{}, at {}: {}", target.name, exact_seconds(*at), memory(*bytes)),
             };
             self.line(target, Marks::None, sizes.iter().step_by(every).map(point).collect())
@@ -90,8 +90,13 @@ impl Page<'_> {
         let chart = LineChart {
             title: title.clone(),
             says: says.clone(),
-            x: Axis::new("time", Scale::exact(0.0, last), 5, duration),
-            y: Axis::new("resident", Scale::linear(values.iter().map(|(_, bytes)| *bytes)), 5, memory),
+            x: time_axis(last),
+            y: Axis::new(
+                "resident, MiB",
+                Scale::linear(values.iter().map(|(_, bytes)| mebibytes(*bytes))),
+                5,
+                count_tick,
+            ),
             lines: targets.iter().map(line).collect(),
             events: Vec::new(),
             crosses: Vec::new(),
@@ -101,6 +106,16 @@ impl Page<'_> {
         Some(Figure { title, says, chart: chart.svg(&self.id("memory-time")), table, notes })
     }
 }
+
+/// In seconds; named by the minute when it is long.
+fn time_axis(last_s: f64) -> Axis {
+    let (label, unit_s) = if last_s > LONG_S { ("minutes", 60.0) } else { ("seconds", 1.0) };
+    let ticks =
+        Scale::exact(0.0, last_s / unit_s).ticks(5).into_iter().map(|tick| (tick * unit_s, bare(tick))).collect();
+    Axis { scale: Scale::exact(0.0, last_s), label: label.to_owned(), ticks }
+}
+
+const LONG_S: f64 = 240.0;
 
 const JOINED: &str = "A long run: slices are joined, each with its highest p99 and maximum.";
 
