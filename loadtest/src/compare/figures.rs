@@ -73,8 +73,11 @@ fn both<T>(
     }
 }
 
+type OfAdded = fn(&Added) -> Option<Interval>;
+type OfMemory = fn(&Memory) -> Option<f64>;
+
 /// The maximum is left out: one request decides it.
-const ADDED: [(&str, fn(&Added) -> Option<Interval>); 8] = [
+const ADDED: [(&str, OfAdded); 8] = [
     ("added p50", |added| Some(added.p50_us)),
     ("added p90", |added| Some(added.p90_us)),
     ("added p99", |added| Some(added.p99_us)),
@@ -96,7 +99,7 @@ const COSTS: [(&str, &str, OfCost); 6] = [
     ("system calls per request", "", |cost| cost.system_calls.clone()),
 ];
 
-const MEMORY: [(&str, fn(&Memory) -> Option<f64>); 3] = [
+const MEMORY: [(&str, OfMemory); 3] = [
     ("memory idle", |memory| Some(memory.idle_bytes as f64)),
     ("memory loaded", |memory| memory.loaded_bytes.map(|bytes| bytes as f64)),
     ("memory after", |memory| memory.after_bytes.map(|bytes| bytes as f64)),

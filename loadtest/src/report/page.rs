@@ -98,11 +98,13 @@ pub fn document(title: &str, content: &Markup) -> String {
 
 fn what_failed(troubles: &[Trouble]) -> Markup {
     let of = |kind| troubles.iter().filter(move |trouble| trouble.kind == kind).count();
-    let kinds = [(Kind::Failed, "failures"), (Kind::Refused, "refusals"), (Kind::Doubt, "doubts")];
+    let kinds = [(Kind::Failed, "failure"), (Kind::Refused, "refusal"), (Kind::Doubt, "doubt")];
+    let plural = |times| if times == 1 { "" } else { "s" };
     let counted: Vec<_> = kinds
         .iter()
-        .filter(|(kind, _)| of(*kind) > 0)
-        .map(|(kind, name)| format!("{} {name}", count(of(*kind) as u64)))
+        .map(|(kind, name)| (of(*kind), name))
+        .filter(|(times, _)| *times > 0)
+        .map(|(times, name)| format!("{} {name}{}", count(times as u64), plural(times)))
         .collect();
     html! {
         @if troubles.is_empty() { p.fine { span aria-hidden="true" { "✓ " } "Nothing failed and nothing was refused." } }

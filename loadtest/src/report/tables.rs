@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::numbers::{count, mebibytes, number, signed};
 use super::table::{Cell, Column, Table, column, text_column};
-use super::troubles;
+use super::troubles::{self, Kind, Trouble};
 use crate::results::{Added, Interval, Percentiles, Results, Scenario, Spread, Target};
 
 /// The first table: what most readers came for.
@@ -26,9 +26,10 @@ pub fn headline(results: &Results) -> Table {
     ]);
     let mut table = Table::new("What was measured, in one line for each target", columns);
     table.grouped = true;
+    let troubles = troubles::troubles(results);
     for scenario in &results.scenarios {
         if scenario.targets.is_empty() {
-            let mut row = vec![Cell::text(&scenario.name), Cell::absent(), outcome(scenario, None)];
+            let mut row = vec![Cell::text(&scenario.name), Cell::absent(), outcome(scenario, None, &troubles)];
             row.resize(table.columns.len(), Cell::absent());
             table.push(row);
         }
@@ -37,7 +38,7 @@ pub fn headline(results: &Results) -> Table {
             table.push(vec![
                 Cell::text(&scenario.name),
                 name(target),
-                outcome(scenario, Some(target)),
+                outcome(scenario, Some(target), &troubles),
                 Cell::maybe(target.added.as_ref(), |added| interval(&added.p50_us)),
                 Cell::maybe(target.added.as_ref(), |added| interval(&added.p99_us)),
                 Cell::maybe(latency, |latency| Cell::text(count(latency.whole_us.p50))),
@@ -303,16 +304,30 @@ fn targets(scenario: &Scenario) -> Table {
     table
 }
 
-/// Measured, or what came between.
-fn outcome(scenario: &Scenario, target: Option<&Target>) -> Cell {
+/// Measured, or the worst of what came between.
+fn outcome(scenario: &Scenario, target: Option<&Target>, troubles: &[Trouble]) -> Cell {
     if scenario.refused.is_some() {
         return Cell::alert("refused");
     }
     let Some(target) = target else { return Cell::alert("no target") };
+    let has = |kind| {
+        troubles.iter().any(|trouble| {
+            trouble.kind == kind && trouble.scenario == scenario.name && trouble.target.as_ref() == Some(&target.name)
+        })
+    };
     if !target.failures.is_empty() {
-        return Cell::alert("failed");
+        Cell::alert("failed")
+    } else if troubles::errors(target).is_some() {
+        Cell::alert("errors")
+    } else if has(Kind::Failed) {
+        Cell::alert("faults")
+    } else if has(Kind::Refused) {
+        Cell::alert("partly refused")
+    } else if has(Kind::Doubt) {
+        Cell::text("doubtful")
+    } else {
+        Cell::text("measured")
     }
-    if troubles::errors(target).is_some() { Cell::alert("errors") } else { Cell::text("measured") }
 }
 
 fn name(target: &Target) -> Cell {

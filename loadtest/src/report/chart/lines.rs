@@ -55,11 +55,11 @@ pub struct Cross {
 pub const TALL: f64 = 196.0;
 pub const LOW: f64 = 112.0;
 const BOTTOM: f64 = 36.0;
-const NAME_LETTERS_MAX: usize = 12;
+const NAME_LETTERS_MAX: usize = 11;
 
 impl LineChart {
     fn plot(&self) -> Plot {
-        Plot { left: 48.0, top: 22.0, width: 262.0, height: self.height }
+        Plot { left: 48.0, top: 22.0, width: 258.0, height: self.height }
     }
 
     pub fn svg(&self, id: &str) -> Markup {
