@@ -1,6 +1,6 @@
 //! Results as people read them: one HTML page, Markdown, and the JSON itself.
 //!
-//! [`write`] is the one way in: it writes `results.json`, `report.html`, `report.md` and the histogram files into a folder, and writes the
+//! [`write()`] is the one way in: it writes `results.json`, `report.html`, `report.md` and the histogram files into a folder, and writes the
 //! names of the latter into the results. The page and Markdown are made from the same tables, by pure functions from [`Results`], so
 //! `ringway-loadtest report results.json` makes them again later, or elsewhere.
 //!

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
-use ringway_loadtest::hdr;
+use ringway_loadtest::{hdr, report};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
@@ -98,6 +98,40 @@ fn histogram_files_are_as_they_were() {
     assert_eq!(names, [["sample.made-up.whole.hlog", "sample.made-up.whole.hgrm"]]);
     for name in &names[0] {
         check(&fs::read_to_string(folder.path().join(name)).expect("a file"), &data("report").join(name));
+    }
+}
+
+#[test]
+fn a_run_leaves_everything_that_reads_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut results = report::read(&data("report/odd.json")).expect("results");
+    results.environment.command_line = ["run", "--key", "sk-secret"].map(str::to_owned).to_vec();
+    let mut histogram = Histogram::new(3).expect("three digits");
+    histogram.record(88).expect("in range");
+    let interval = hdr::Interval { start: Duration::ZERO, length: Duration::from_secs(1), histogram };
+    let recording = |target: &str, intervals| hdr::Recording {
+        scenario: "stream-paced".to_owned(),
+        target: target.to_owned(),
+        began: SystemTime::UNIX_EPOCH,
+        measures: vec![hdr::Measure { name: "ttft", intervals }],
+    };
+    // The second recorded nothing, so it has no files and the results name none.
+    let recordings = [recording("ringway", vec![interval]), recording("envoy", Vec::new())];
+    let place = folder.path().join("made/by/it");
+    report::write(results, &recordings, &place).expect("written");
+
+    let read = report::read(&place.join("results.json")).expect("it reads its own results");
+    let streams = read.scenarios.iter().find(|scenario| scenario.name == "stream-paced").expect("the scenario");
+    let files: Vec<_> =
+        streams.targets.iter().filter_map(|target| Some(target.latency.as_ref()?.histogram_files.clone())).collect();
+    let named = vec!["stream-paced.ringway.ttft.hlog".to_owned(), "stream-paced.ringway.ttft.hgrm".to_owned()];
+    assert_eq!(files, [Vec::new(), named.clone(), Vec::new()]);
+    for name in named.iter().map(String::as_str).chain(["report.html", "report.md"]) {
+        assert!(place.join(name).is_file(), "{name}");
+    }
+    for entry in fs::read_dir(&place).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        assert!(!fs::read_to_string(&path).expect("text").contains("sk-secret"), "{}", path.display());
     }
 }
 

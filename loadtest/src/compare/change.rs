@@ -48,7 +48,7 @@ impl Change {
         Self { before, after, change: reason.to_owned(), verdict: Verdict::Unresolved }
     }
 
-    /// Confidence intervals of both. The tolerance has a floor of [`ADDED_US_FLOOR`].
+    /// Confidence intervals of both. The tolerance has a floor of `ADDED_US_FLOOR`.
     pub fn of_intervals(a: &Interval, b: &Interval, tolerance: f64) -> Self {
         let moved = b.estimate - a.estimate;
         let low = moved - (b.estimate - b.low).hypot(a.high - a.estimate);
@@ -81,7 +81,7 @@ impl Change {
         }
     }
 
-    /// Measured once in each: nobody knows how it scatters, so only a large move ([`SINGLE_TOLERANCE`]) counts as one.
+    /// Measured once in each: nobody knows how it scatters, so only a large move (`SINGLE_TOLERANCE`) counts as one.
     pub fn of_single(a: f64, b: f64, tolerance: f64, good: Good) -> Self {
         let moved = (b - a) / a.abs();
         let wide = SINGLE_TOLERANCE.max(tolerance);
