@@ -60,6 +60,16 @@ fn no_place_in_a_chart_is_not_a_number() {
     }
 }
 
+/// Slices 0 and 3 were not answered, 1 and 2 were, 4 stands alone.
+#[test]
+fn a_slice_without_an_answer_breaks_the_line() {
+    let page = odd_page();
+    let chart = &page[page.find("id=\"scenario-1-time-0-t\"").expect("the chart over time")..];
+    let chart = &chart[..chart.find("</svg>").expect("its end")];
+    let line = chart.split("<path class=\"line\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a line");
+    assert_eq!((line.matches('M').count(), line.matches('L').count()), (2, 1), "{line}");
+}
+
 #[test]
 fn failures_and_refusals_stand_above_the_first_figure() {
     let page = odd_page();

@@ -157,7 +157,7 @@ impl Page<'_> {
                 .map(|target| {
                     let point = |(quantile, us): &(f64, u64)| Point {
                         x: *quantile,
-                        y: (*us).max(1) as f64,
+                        y: Some((*us).max(1) as f64),
                         says: format!("{}: {}% within {}", target.name, exact_percent(*quantile), time(*us as f64)),
                     };
                     self.line(target, Marks::AtTicks, curve(target).iter().map(point).collect())
@@ -176,7 +176,7 @@ impl Page<'_> {
         let y = |values: &[f64]| Axis::new("requests per second", Scale::linear(values.iter().copied()), 5, count_tick);
         let point = |target: &Target, point: &ThroughputPoint| Point {
             x: point.connections as f64,
-            y: point.rps.median,
+            y: Some(point.rps.median),
             says: format!(
                 "{}, {} connections: {}/s",
                 target.name,
@@ -193,7 +193,7 @@ impl Page<'_> {
         let y = |values: &[f64]| Axis::new("99th percentile", Scale::log(values.iter().copied()), 7, time_tick);
         let point = |target: &Target, point: &ThroughputPoint| Point {
             x: point.connections as f64,
-            y: point.p99_us,
+            y: Some(point.p99_us),
             says: format!(
                 "{}, {} connections: p99 {}",
                 target.name,
@@ -226,7 +226,7 @@ impl Page<'_> {
             self.line(target, Marks::Each, points)
         };
         let lines: Vec<_> = targets.iter().map(line).filter(|line| !line.points.is_empty()).collect();
-        let values: Vec<f64> = lines.iter().flat_map(|line| &line.points).map(|point| point.y).collect();
+        let values: Vec<f64> = lines.iter().flat_map(|line| &line.points).filter_map(|point| point.y).collect();
         if values.is_empty() {
             return None;
         }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::numbers::{count, number};
+use super::tables;
 use crate::results::{Fidelity, Latency, Results, Target};
 
 /// One sentence, and whom it is about.
@@ -67,6 +68,20 @@ pub fn troubles(results: &Results) -> Vec<Trouble> {
             }
             if let Some(says) = target.latency.as_ref().and_then(late) {
                 push(Some(target), Kind::Doubt, says);
+            }
+            let measures = target.added.iter().flat_map(tables::added_measures);
+            let without_width =
+                measures.filter(|(_, _, it)| it.low == it.high).map(|(what, at, _)| format!("{what} {at}"));
+            let without_width: Vec<_> = without_width.collect();
+            if !without_width.is_empty() {
+                let which = without_width.join(", ");
+                push(
+                    Some(target),
+                    Kind::Doubt,
+                    format!(
+                        "added {which}: an interval without a width; every block gave the same, so what is seen is the resolution of the measure"
+                    ),
+                );
             }
             if target.sustained.as_ref().is_some_and(|sustained| sustained.ended_by_generator) {
                 push(

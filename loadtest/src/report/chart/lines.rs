@@ -33,7 +33,8 @@ pub struct Line {
 
 pub struct Point {
     pub x: f64,
-    pub y: f64,
+    /// Absent where nothing was measured: the line is broken there.
+    pub y: Option<f64>,
     /// At the pointer.
     pub says: String,
 }
@@ -85,8 +86,22 @@ impl LineChart {
     fn line(&self, line: &Line) -> Markup {
         let plot = self.plot();
         let places: Vec<_> =
-            line.points.iter().map(|point| (plot.x(&self.x, point.x), plot.y(&self.y, point.y))).collect();
-        let path: Vec<_> = places.iter().map(|(x, y)| format!("{} {}", px(*x), px(*y))).collect();
+            line.points.iter().map(|point| (plot.x(&self.x, point.x), point.y.map(|y| plot.y(&self.y, y)))).collect();
+        let mut path = String::new();
+        for (x, y) in &places {
+            // A line that was broken begins anew.
+            let command = if y.is_none() || path.is_empty() || path.ends_with(' ') { "M" } else { "L" };
+            match y {
+                Some(y) => path += &format!("{command}{} {}", px(*x), px(*y)),
+                None if path.is_empty() => {}
+                None => path.push(' '),
+            }
+        }
+        let alone = |index: usize| {
+            let there =
+                |index: Option<usize>| index.and_then(|index| places.get(index)).is_some_and(|(_, y)| y.is_some());
+            !there(index.checked_sub(1)) && !there(index.checked_add(1))
+        };
         let marked = |index: usize| match line.marks {
             Marks::Each => true,
             Marks::AtTicks => self.is_at_a_tick(line, index),
@@ -94,13 +109,13 @@ impl LineChart {
         };
         html! {
             g class=(class(line.style)) {
-                @if path.len() > 1 {
-                    path.line d=(format!("M{}", path.join("L"))) stroke-dasharray=(line.dashes.unwrap_or(dashes(line.style))) {}
+                @if path.contains('L') {
+                    path.line d=(path.trim()) stroke-dasharray=(line.dashes.unwrap_or(dashes(line.style))) {}
                 }
-                @for (index, (point, (x, y))) in line.points.iter().zip(&places).enumerate() {
-                    @if marked(index) || places.len() == 1 { path.mark d=(mark(line.style, *x, *y, 3.2)) data-t=(point.says) {} }
+                @for (index, (point, (x, y))) in line.points.iter().zip(&places).enumerate() { @if let Some(y) = y {
+                    @if marked(index) || alone(index) { path.mark d=(mark(line.style, *x, *y, 3.2)) data-t=(point.says) {} }
                     @else { path.point d=(format!("M{} {}h0", px(*x), px(*y))) data-t=(point.says) {} }
-                }
+                } }
             }
         }
     }
@@ -116,7 +131,10 @@ impl LineChart {
         let ends: Vec<_> = self
             .lines
             .iter()
-            .filter_map(|line| line.points.last().map(|last| (line, plot.x(&self.x, last.x), plot.y(&self.y, last.y))))
+            .filter_map(|line| {
+                let (x, y) = line.points.iter().rev().find_map(|last| Some((last.x, last.y?)))?;
+                Some((line, plot.x(&self.x, x), plot.y(&self.y, y)))
+            })
             .collect();
         let places = apart(&ends.iter().map(|(_, _, y)| *y).collect::<Vec<_>>(), plot.top - 4.0, plot.bottom() + 8.0);
         let left = plot.right() + 10.0;

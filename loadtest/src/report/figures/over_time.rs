@@ -2,6 +2,7 @@
 //!
 //! All latency charts of a scenario share both axes, so that they can be compared across. A long run has its slices joined until
 //! at most [`SLICES_MAX`] are left: the largest p99 and maximum of those joined, and their median of p50, so that no peak gets lost.
+//! A slice in which nothing was answered breaks the lines.
 
 use super::{Figure, Page, exact_seconds};
 use crate::limits::SLICES_MAX;
@@ -14,12 +15,13 @@ use crate::results::{Slice, Target};
 
 impl Page<'_> {
     pub(super) fn over_time(&self) -> Vec<Figure> {
-        let (targets, notes) = self.drawn(|target| !slices(target).is_empty());
+        let (targets, notes) = self.drawn(|target| slices(target).iter().any(|slice| slice.requests > 0));
         let slices_by_target: Vec<Vec<Slice>> = targets.iter().map(|target| joined(slices(target))).collect();
         let all = || slices_by_target.iter().flatten();
         let last = all().map(|slice| slice.at_s).fold(0.0, f64::max);
+        let measured = all().filter(|slice| slice.requests > 0);
         let latencies: Vec<f64> =
-            all().flat_map(|slice| [slice.p50_us, slice.max_us]).map(|us| us.max(1) as f64).collect();
+            measured.flat_map(|slice| [slice.p50_us, slice.max_us]).map(|us| us.max(1) as f64).collect();
         let chart = |(index, (target, slices)): (usize, (&&Target, &Vec<Slice>))| {
             let title = target.name.clone();
             let says = format!("Latency of {title} over time: p50, p99 and maximum.");
@@ -81,7 +83,7 @@ impl Page<'_> {
             let every = sizes.len().div_ceil(SLICES_MAX).max(1);
             let point = |(at, bytes): &(f64, f64)| Point {
                 x: *at,
-                y: mebibytes(*bytes),
+                y: Some(mebibytes(*bytes)),
                 says: format!("{}, at {}: {}", target.name, exact_seconds(*at), memory(*bytes)),
             };
             self.line(target, Marks::None, sizes.iter().step_by(every).map(point).collect())
@@ -125,7 +127,7 @@ fn slices(target: &Target) -> &[Slice] {
 
 fn point(slice: &Slice, name: &str, us: u64) -> Point {
     let says = format!("at {}: {name} {}", exact_seconds(slice.at_s), time(us as f64));
-    Point { x: slice.at_s, y: us.max(1) as f64, says }
+    Point { x: slice.at_s, y: (slice.requests > 0).then_some(us.max(1) as f64), says }
 }
 
 fn joined(slices: &[Slice]) -> Vec<Slice> {
@@ -133,13 +135,14 @@ fn joined(slices: &[Slice]) -> Vec<Slice> {
     slices
         .chunks(every)
         .filter_map(|group| {
-            let mut p50s: Vec<u64> = group.iter().map(|slice| slice.p50_us).collect();
+            let mut p50s: Vec<u64> =
+                group.iter().filter(|slice| slice.requests > 0).map(|slice| slice.p50_us).collect();
             p50s.sort_unstable();
             Some(Slice {
                 at_s: group.first()?.at_s,
                 requests: group.iter().map(|slice| slice.requests).sum(),
                 errors: group.iter().map(|slice| slice.errors).sum(),
-                p50_us: p50s[p50s.len() / 2],
+                p50_us: p50s.get(p50s.len() / 2).copied().unwrap_or(0),
                 p99_us: group.iter().map(|slice| slice.p99_us).max()?,
                 max_us: group.iter().map(|slice| slice.max_us).max()?,
                 resident_bytes: group.last()?.resident_bytes,
