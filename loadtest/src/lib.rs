@@ -11,6 +11,8 @@ pub mod hdr;
 pub mod limits;
 pub mod load;
 pub mod peers;
+mod reader;
 pub mod report;
 pub mod results;
+pub mod scenario;
 pub mod sim;

@@ -91,3 +91,21 @@ pub const SLICES_MAX: usize = 240;
 
 /// Of a results file that is read: a long run of all scenarios over all peers writes a few megabytes.
 pub const RESULTS_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Blocks of paired windows of one latency measurement. Below 20 a bootstrap interval has no sound ends; thousands would take hours.
+pub const BLOCKS_MIN: usize = 20;
+pub const BLOCKS_MAX: usize = 10_000;
+
+/// Repetitions of every other measurement: fewer than five show no spread.
+pub const REPETITIONS_MIN: usize = 5;
+pub const REPETITIONS_MAX: usize = 1_000;
+
+/// Simulated providers of one scenario: each is a thread of its own.
+pub const SIMULATORS_MAX: usize = 16;
+
+/// Longest window of a scenario, in seconds: a day.
+pub const WINDOW_S_MAX: f64 = 86_400.0;
+
+/// Exchanges under way at once over HTTP/1.1 in a closed loop. Each takes a port on both sides of the gateway, and what was closed keeps its
+/// port for a minute: more would measure the ports of the machine.
+pub const ACTIVE_CONNECTIONS_HTTP1_MAX: usize = 2_000;
