@@ -1,7 +1,9 @@
 //! The command line: one file per subcommand.
 
 mod compare;
+mod launch;
 mod load;
+mod measure;
 mod report;
 mod sim;
 
@@ -10,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Simulated model providers, and load against any OpenAI-compatible endpoint.
+/// Measures what an LLM gateway costs; simulates the providers behind it.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Args {
@@ -20,16 +22,23 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Quick(measure::Quick),
+    Run(measure::Run),
     Sim(sim::Args),
     Closed(load::Closed),
     Open(load::Open),
     Idle(load::Idle),
     Report(report::Args),
     Compare(compare::Args),
+    #[command(hide = true)]
+    Launch(launch::Args),
 }
 
 pub fn run(args: Args) -> io::Result<ExitCode> {
     match args.command {
+        Command::Quick(run) => run.run()?,
+        Command::Run(run) => run.run()?,
+        Command::Launch(args) => launch::run(args)?,
         Command::Sim(args) => sim::run(args)?,
         Command::Closed(run) => run.run()?,
         Command::Open(run) => run.run()?,

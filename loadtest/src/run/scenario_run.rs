@@ -1,0 +1,280 @@
+//! One scenario: simulators, calibration, all targets up, what is measured on all of them in turn, then each by itself.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::SystemTime;
+
+use super::Bench;
+use super::simulators::Simulators;
+use crate::hdr::Recording;
+use crate::load::Pattern;
+use crate::measure::machine::{self, Realtime};
+use crate::measure::pairs::{self, Side};
+use crate::measure::traffic::{Style, Traffic, window};
+use crate::measure::{calibration, memory, process};
+use crate::results::{self, Calibration};
+use crate::scenario::{Answers, Latency, Scenario};
+use crate::target::{Endpoint, Running, Spec};
+
+/// Of each repetition, at least, however much a scenario was shortened; and so many times what a paced stream takes.
+const CALIBRATION_WINDOW_S: f64 = 0.3;
+const CALIBRATION_STREAMS: f64 = 2.0;
+
+/// Share of requests that may be sent late on the path without a gateway. More, and what would be measured is the generator.
+const LATE_SHARE_MAX: f64 = 0.1;
+
+/// A target of the scenario.
+pub(super) struct Subject {
+    /// None: it could not be started, or does not answer.
+    pub running: Option<Running>,
+    pub result: results::Target,
+}
+
+impl Bench<'_> {
+    pub(super) fn scenario(&mut self, scenario: &Scenario) -> io::Result<results::Scenario> {
+        let mut measured = results::Scenario {
+            name: scenario.name.clone(),
+            says: scenario.says.clone(),
+            source: scenario.to_toml(),
+            not_shown: scenario.not_shown.clone(),
+            refused: None,
+            calibration: None,
+            targets: Vec::new(),
+        };
+        let mut simulators = Simulators::start(&scenario.simulator, self.options.simulator_listen, self.options.seed)?;
+        self.progress.step(&format!("{}: calibration", scenario.name), None);
+        let mut calibrated = self.calibrate(scenario, &simulators)?;
+        measured.refused = offered_per_s(scenario).and_then(|rate| calibration::refuse(&mut calibrated, rate));
+        measured.calibration = Some(calibrated.clone());
+        if measured.refused.is_some() {
+            return Ok(measured);
+        }
+        let mut subjects: Vec<Subject> = Vec::new();
+        for spec in self.options.targets_of(scenario) {
+            self.progress.step(&format!("{}: starting {}", scenario.name, spec.name()), None);
+            subjects.push(self.subject(&spec, scenario, &simulators));
+        }
+        let baseline = self.baseline(&simulators);
+        if let Some(plan) = &scenario.latency {
+            measured.refused = self.latency(scenario, plan, baseline.as_ref(), &mut subjects, &mut measured.targets)?;
+        }
+        for subject in &mut subjects {
+            if let Err(error) = self.one_target(scenario, subject, &mut simulators, &calibrated) {
+                subject.result.failures.push(error.to_string());
+            }
+            simulators.restore(&scenario.simulator)?;
+        }
+        measured.targets.extend(subjects.into_iter().map(|subject| subject.result));
+        Ok(measured)
+    }
+
+    pub(super) fn style(&self, scenario: &Scenario) -> Style {
+        let check_chunks = matches!(scenario.simulator.answers, Answers::Fast { .. });
+        Style { seed: self.options.seed, threads: self.plan.load_threads(usize::MAX), check_chunks }
+    }
+
+    fn calibrate(&self, scenario: &Scenario, simulators: &Simulators) -> io::Result<Calibration> {
+        let mut traffic = Traffic::open(&simulators.direct(), &scenario.loads, self.style(scenario))?;
+        let window_s = CALIBRATION_WINDOW_S.max(CALIBRATION_STREAMS * scenario.stream_s());
+        calibration::measure(&mut traffic, scenario.measured().connections, scenario.repetitions, window_s)
+    }
+
+    /// The path without a gateway. None: targets stand before something else, and nobody said before what.
+    fn baseline(&self, simulators: &Simulators) -> Option<Endpoint> {
+        let started_here = self.options.targets.iter().all(Spec::is_started_here);
+        let named = self.options.baseline.clone();
+        named.or_else(|| (started_here || self.options.simulator_listen.is_some()).then(|| simulators.direct()))
+    }
+
+    /// Starts a target, measures what only a fresh one can show, and asks it once.
+    fn subject(&mut self, spec: &Spec, scenario: &Scenario, simulators: &Simulators) -> Subject {
+        let mut subject = Subject { running: None, result: blank(spec.name()) };
+        let upstreams = simulators.upstreams();
+        if let (Some(plan), true) = (&scenario.memory, spec.is_started_here()) {
+            self.progress.step(&format!("{}: memory of {}", scenario.name, spec.name()), None);
+            let fresh = spec.start(&self.launcher, &upstreams);
+            let taken =
+                fresh.and_then(|fresh| memory::measure(&fresh.endpoint, &scenario.loads, plan, self.style(scenario)));
+            match taken {
+                Ok(memory) => subject.result.memory = Some(memory),
+                Err(error) => subject.result.failures.push(format!("Memory: {error}")),
+            }
+            self.progress.done(3.0 * plan.settle_s + plan.load_s);
+        }
+        match spec.start(&self.launcher, &upstreams).and_then(|running| self.answers(running, scenario)) {
+            Ok(running) => {
+                let name = running.endpoint.name.clone();
+                let environment = &mut self.environment;
+                let pinned = running.child.is_some().then(|| format!("CPU {}", machine::cpu_list(&self.plan.target)));
+                environment.pinning.extend(pinned.map(|cpus| (name.clone(), cpus)));
+                environment.versions.extend(running.endpoint.version.clone().map(|version| (name.clone(), version)));
+                environment.drivers.extend(running.endpoint.driver.clone().map(|driver| (name, driver)));
+                describe(&mut subject.result, &running.endpoint);
+                subject.running = Some(running);
+            }
+            Err(error) => subject.result.failures.push(error.to_string()),
+        }
+        subject
+    }
+
+    /// One connection for a moment: what answers nothing, or only errors, is not measured.
+    fn answers(&self, running: Running, scenario: &Scenario) -> io::Result<Running> {
+        let mut once = scenario.measured().clone();
+        once.connections = 1;
+        let mut traffic = Traffic::open(&running.endpoint, &[once], self.style(scenario))?;
+        let report = traffic.window(&window(Pattern::Closed, 0.0, 0.02))?.report;
+        match report.errors.is_empty() && report.requests > 0 {
+            true => Ok(running),
+            false => Err(io::Error::other(format!("does not answer: {:?}", report.errors))),
+        }
+    }
+
+    /// Added latency, all targets in turn. Says why the scenario has to be refused.
+    fn latency(
+        &mut self,
+        scenario: &Scenario,
+        plan: &Latency,
+        baseline: Option<&Endpoint>,
+        subjects: &mut [Subject],
+        results: &mut Vec<results::Target>,
+    ) -> io::Result<Option<String>> {
+        let began = SystemTime::now();
+        let mut sides = Vec::new();
+        let mut names = Vec::new();
+        if let Some(baseline) = baseline {
+            sides.push(Side::new(Traffic::open(baseline, &scenario.loads, self.style(scenario))?));
+            names.push(baseline.name.clone());
+        }
+        let mut taking_part: Vec<&mut Subject> = Vec::new();
+        for subject in subjects {
+            let Some(running) = &subject.running else { continue };
+            match Traffic::open(&running.endpoint, &scenario.loads, self.style(scenario)) {
+                Ok(traffic) => {
+                    sides.push(Side::new(traffic));
+                    names.push(running.endpoint.name.clone());
+                    taking_part.push(subject);
+                }
+                Err(error) => subject.result.failures.push(error.to_string()),
+            }
+        }
+        let mut pids = vec![machine::own_pid()];
+        let started = taking_part.iter().filter_map(|subject| Some(subject.running.as_ref()?.child.as_ref()?.pid()));
+        pids.extend(started.flat_map(process::members));
+        let realtime = Realtime::of(pids);
+        if let Err(note) = &realtime
+            && !self.environment.notes.contains(note)
+        {
+            self.environment.notes.push(note.clone());
+        }
+        let each_s = plan.warmup_s + plan.window_s;
+        let (progress, blocks) = (&mut self.progress, plan.blocks);
+        pairs::measure(&mut sides, plan, self.options.seed, |block, index| {
+            progress.step(&format!("{}: latency, block", scenario.name), Some((block, blocks)));
+            progress.done(each_s);
+            match taking_part.get(index.wrapping_sub(usize::from(baseline.is_some()))) {
+                Some(Subject { running: Some(Running { child: Some(child), .. }), .. }) => child.forget_logs(),
+                _ => Ok(()),
+            }
+        })?;
+        drop(realtime);
+        let (direct, others) = match baseline {
+            Some(_) => sides.split_at(1),
+            None => sides.split_at(0),
+        };
+        for (subject, side) in taking_part.into_iter().zip(others) {
+            subject.result.added = direct.first().and_then(|direct| pairs::added(direct, side, self.options.seed));
+            if subject.result.added.is_none() && !direct.is_empty() {
+                subject.result.failures.push("A block without a single answer: nothing can be compared.".to_owned());
+            }
+            fill(&mut subject.result, plan.rate, side, scenario);
+        }
+        let refused = direct.first().and_then(late);
+        if let (Some(endpoint), Some(direct)) = (baseline, direct.first()) {
+            let mut result = blank(&endpoint.name);
+            result.baseline = true;
+            describe(&mut result, endpoint);
+            fill(&mut result, plan.rate, direct, scenario);
+            results.push(result);
+        }
+        for (side, target) in sides.into_iter().zip(names) {
+            self.recordings.push(Recording {
+                scenario: scenario.name.clone(),
+                target,
+                began,
+                measures: side.absolute.into_measures(),
+            });
+        }
+        Ok(refused)
+    }
+}
+
+/// Requests per second of the open loop of a scenario, if it has one.
+fn offered_per_s(scenario: &Scenario) -> Option<f64> {
+    let latency = scenario.latency.as_ref().map(|it| it.rate);
+    let timeline = scenario.timeline.as_ref().map(|it| it.rate);
+    latency.or(timeline).or(scenario.soak.as_ref().map(|it| it.rate))
+}
+
+fn late(direct: &Side) -> Option<String> {
+    let (late, requests) = (direct.absolute.late + direct.absolute.dropped, direct.absolute.requests);
+    let share = late as f64 / (requests + direct.absolute.dropped).max(1) as f64;
+    (share > LATE_SHARE_MAX).then(|| {
+        format!(
+            "{:.0} % of the requests without a gateway were sent more than a millisecond late, or never: the generator, or other work on the \
+             machine, was the limit. The figures below are kept for looking into it and mean nothing else.",
+            share * 100.0
+        )
+    })
+}
+
+pub(super) fn blank(name: &str) -> results::Target {
+    results::Target {
+        name: name.to_owned(),
+        baseline: false,
+        url: String::new(),
+        version: None,
+        setup: String::new(),
+        failures: Vec::new(),
+        latency: None,
+        added: None,
+        throughput: Vec::new(),
+        sustained: None,
+        cost: None,
+        memory: None,
+        upstream: None,
+        errors: BTreeMap::new(),
+        fidelity: None,
+        events: Vec::new(),
+    }
+}
+
+fn describe(result: &mut results::Target, endpoint: &Endpoint) {
+    result.url.clone_from(&endpoint.url);
+    result.version.clone_from(&endpoint.version);
+    result.setup.clone_from(&endpoint.setup);
+}
+
+fn fill(result: &mut results::Target, rate: f64, side: &Side, scenario: &Scenario) {
+    result.latency = Some(side.absolute.latency(rate));
+    result.fidelity.clone_from(&side.absolute.fidelity);
+    add_errors(result, scenario, &side.absolute.errors, &side.beside);
+}
+
+/// Errors of the measured traffic by kind; of others with their name, unless they were meant to meet them.
+pub(super) fn add_errors(
+    result: &mut results::Target,
+    scenario: &Scenario,
+    measured: &BTreeMap<String, u64>,
+    beside: &[(String, BTreeMap<String, u64>)],
+) {
+    let expected =
+        |name: &str, kind: &String| scenario.loads.iter().any(|load| load.name == name && load.expect.contains(kind));
+    for (kind, count) in measured.iter().filter(|(kind, _)| !expected(&scenario.measured().name, kind)) {
+        *result.errors.entry(kind.clone()).or_default() += count;
+    }
+    for (name, errors) in beside {
+        for (kind, count) in errors.iter().filter(|(kind, _)| !expected(name, kind)) {
+            *result.errors.entry(format!("{name}: {kind}")).or_default() += count;
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Puts a process on its CPUs, and ends it.
+//!
+//! The program starts a copy of itself that pins itself, raises its priority, and then becomes the target (`become_target`): a
+//! process that is pinned from outside has started threads elsewhere by then. The child is the leader of a session of its own, and dies
+//! with the thread that started it.
+//!
+//! Its standard error goes to a file in a folder of its own, which is removed with it.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal, setsid};
+
+use crate::measure::machine;
+
+/// How long a target may take to say that it is ready: interpreters that load a large library take their time.
+pub const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long it may take to end before it is killed.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// What starts targets.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// This program, which has the subcommand `launch`.
+    pub program: PathBuf,
+    pub cpus: Vec<usize>,
+}
+
+/// A running target.
+pub struct Child {
+    process: std::process::Child,
+    folder: Folder,
+    /// Files in the folder that it writes a line to for each request.
+    pub logs: Vec<String>,
+}
+
+impl Launcher {
+    /// Starts a program with arguments and environment. Its files, and what it says, are in `folder`.
+    pub fn start(&self, command: &[OsString], environment: &[(String, String)], folder: Folder) -> io::Result<Child> {
+        let log = File::create(folder.log())?;
+        let mut launch = Command::new(&self.program);
+        launch.args(["launch", "--cpus", &machine::cpu_list(&self.cpus), "--"]).args(command);
+        launch.envs(environment.iter().map(|(name, value)| (name, value)));
+        launch.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir(&folder.path);
+        Ok(Child { process: launch.spawn()?, folder, logs: Vec::new() })
+    }
+}
+
+/// Never returns but with the reason why the program could not be started.
+pub fn become_target(cpus: &[usize], command: &[OsString]) -> io::Error {
+    let parent = rustix::process::getppid();
+    // The leader of its group already: then it has its session.
+    let _ = setsid();
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        return error.into();
+    }
+    if rustix::process::getppid() != parent {
+        return io::Error::other("whoever started this has ended");
+    }
+    if let Err(error) = machine::stay_on(cpus) {
+        return error;
+    }
+    // Refused: the report says so of this program's own priority.
+    let _ = machine::raise_priority();
+    crate::load::raise_open_files();
+    match command.split_first() {
+        Some((program, arguments)) => Command::new(program).args(arguments).exec(),
+        None => io::Error::new(io::ErrorKind::InvalidInput, "no program to start"),
+    }
+}
+
+impl Child {
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder.path
+    }
+
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().ok().flatten()
+    }
+
+    /// Waits until `found` finds something in what the program has written.
+    pub fn await_output<T>(&mut self, limit: Duration, found: impl Fn(&str) -> Option<T>) -> io::Result<T> {
+        self.await_that(limit, |output| found(output))
+    }
+
+    /// Waits until the port answers a connection.
+    pub fn await_port(&mut self, limit: Duration, port: u16) -> io::Result<()> {
+        self.await_that(limit, |_| std::net::TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
+    }
+
+    fn await_that<T>(&mut self, limit: Duration, found: impl Fn(&str) -> Option<T>) -> io::Result<T> {
+        let until = Instant::now() + limit;
+        loop {
+            let ended = self.ended();
+            let output = String::from_utf8_lossy(&fs::read(self.folder.log())?).into_owned();
+            if let Some(found) = found(&output) {
+                return Ok(found);
+            }
+            let tail = tail(&output);
+            if let Some(status) = ended {
+                return Err(io::Error::other(format!("did not start ({status}): {tail}")));
+            }
+            if Instant::now() >= until {
+                return Err(io::Error::other(format!("was not ready after {} s: {tail}", limit.as_secs())));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Empties the logs that it writes: millions of lines would fill the disk.
+    pub fn forget_logs(&self) -> io::Result<()> {
+        for name in &self.logs {
+            match File::options().write(true).open(self.folder.path.join(name)) {
+                Ok(file) => file.set_len(0)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The end of what a program said, on one line.
+fn tail(output: &str) -> String {
+    const CHARS: usize = 400;
+    let lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text = lines.join(" | ");
+    let skip = text.chars().count().saturating_sub(CHARS);
+    text.chars().skip(skip).collect()
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        if let Some(pid) = i32::try_from(self.pid()).ok().and_then(Pid::from_raw) {
+            // It has ended meanwhile, which is what was wanted.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let until = Instant::now() + END_LIMIT;
+        while self.ended().is_none() {
+            if Instant::now() >= until {
+                let _ = self.process.kill();
+                let _ = self.process.wait();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// A folder that nobody else can read, removed when dropped.
+#[derive(Debug)]
+pub struct Folder {
+    pub path: PathBuf,
+}
+
+impl Folder {
+    pub fn new() -> io::Result<Folder> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ringway-loadtest-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Folder { path })
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.path.join("output.log")
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        File::create(&path)?.write_all(text.as_bytes())?;
+        Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What stays in the temporary folder is small, and the system's to clear away.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A port that was free a moment ago, for programs that cannot choose one themselves.
+pub fn free_port() -> io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}

@@ -1,0 +1,206 @@
+"""`quick` and `run` as a user starts them, in short.
+
+    python3 -m unittest tests/loadtest/test_run.py        (tests/run loadtest_run builds first)
+
+Windows are a fraction of a second, so nothing is asserted about how long anything took.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARIES = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+LOADTEST, RINGWAY = BINARIES / "ringway-loadtest", BINARIES / "ringway"
+
+SMALL = 'name = "small"\nsays = "A few requests."\n[[load]]\nname = "chat"\nconnections = 4\n'
+LATENCY = "[latency]\nrate = 200\nwindow_s = 0.05\nwarmup_s = 0\n"
+THROUGHPUT = "[throughput]\nconnections = [4]\nwindow_s = 0.1\nwarmup_s = 0\n"
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_it(self, *arguments, status=0):
+        """The results, and what was printed."""
+        out = self.folder / "report"
+        done = subprocess.run(
+            [LOADTEST, *map(str, arguments), "--out", out], capture_output=True, text=True, timeout=300
+        )
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return json.loads((out / "results.json").read_text()), done.stdout
+
+    def scenario(self, text):
+        path = self.folder / "scenario.toml"
+        path.write_text(text)
+        return path
+
+    def simulator(self, *arguments):
+        """Endpoint and process of a simulator that runs apart."""
+        process = subprocess.Popen([LOADTEST, "sim", "--json", *arguments], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        return json.loads(process.stdout.readline())["endpoint"], process.pid
+
+    def test_quick_measures_ringway_against_the_direct_path(self):
+        results, printed = self.run_it("quick", "--ringway", RINGWAY, "--seconds", 8)
+        chat, stream = results["scenarios"]
+        self.assertEqual((chat["name"], stream["name"]), ("quick", "quick-stream"))
+        for scenario in (chat, stream):
+            self.assertIsNone(scenario["refused"])
+            self.assertGreaterEqual(scenario["calibration"]["headroom"], 2)
+            self.assertEqual(len(scenario["calibration"]["rps"]["runs"]), 5)
+            direct, ringway = scenario["targets"]
+            self.assertTrue(direct["baseline"] and not ringway["baseline"])
+            self.assertEqual((direct["failures"], ringway["failures"], ringway["errors"]), ([], [], {}))
+            self.assertEqual(ringway["added"]["p50_us"]["blocks"], 20)
+            self.assertEqual(ringway["latency"]["requests"], direct["latency"]["requests"], "the same arrivals")
+            self.assertGreater(ringway["latency"]["requests"], 100)
+            self.assertTrue(ringway["latency"]["curve"] and ringway["latency"]["over_time"])
+        measured = chat["targets"][1]
+        self.assertEqual(len(measured["cost"]["user_us"]["runs"]), 5)
+        (point,) = measured["throughput"]
+        self.assertEqual(len(point["rps"]["runs"]), 5)
+        self.assertGreater(point["probe_us"]["count"], 0)
+        self.assertGreater(measured["memory"]["idle_bytes"], 1 << 20)
+        self.assertGreater(measured["upstream"]["requests"], 100)
+        fidelity = stream["targets"][1]["fidelity"]
+        self.assertEqual(fidelity["streams"], stream["targets"][1]["latency"]["requests"])
+        faults = [fidelity[kind] for kind in ("lost", "repeated", "out_of_order", "altered")]
+        self.assertEqual(faults, [0, 0, 0, 0])
+        self.assertIsNotNone(stream["targets"][1]["added"]["ttft_p50_us"])
+
+        environment = results["environment"]
+        if os.cpu_count() > 1:
+            self.assertNotEqual(environment["pinning"]["ringway"], environment["pinning"]["load"])
+        self.assertIn(environment["drivers"]["ringway"], ("io_uring", "epoll"))
+        self.assertIn("ringway", environment["versions"]["ringway"])
+        self.assertIn("added p50", printed)
+        files = {path.name for path in (self.folder / "report").iterdir()}
+        self.assertLessEqual({"report.html", "report.md", "results.json"}, files)
+        self.assertTrue(any(name.endswith(".hlog") for name in files))
+        self.assertTrue(any(name.endswith(".hgrm") for name in files))
+
+    def test_any_endpoints_are_measured_side_by_side(self):
+        provider, _ = self.simulator("--script", self.write("slow.toml", "require_key = 'sk-1'"))
+        other, pid = self.simulator("--fast")
+        results, _ = self.run_it(
+            "run",
+            self.scenario(SMALL + LATENCY + THROUGHPUT),
+            *("--target", f"ours={provider}", "--target", other, "--baseline", other),
+            *("--key", "ours=sk-1", "--pid", f"target 2={pid}"),
+        )
+        (scenario,) = results["scenarios"]
+        self.assertEqual([target["name"] for target in scenario["targets"]], ["direct", "ours", "target 2"])
+        ours, second = scenario["targets"][1:]
+        self.assertEqual((ours["errors"], ours["failures"]), ({}, []))
+        self.assertIsNotNone(ours["added"])
+        self.assertIn("--pid", ours["throughput"][0]["refused"])
+        self.assertGreater(second["throughput"][0]["target_cores"], 0)
+        self.assertNotIn("sk-1", json.dumps(results))
+
+    def test_a_target_that_is_never_busy_has_no_throughput(self):
+        slow, pid = self.simulator("--script", self.write("slow.toml", "latency = { ttft_ms = 20 }"))
+        results, printed = self.run_it(
+            "run", self.scenario(SMALL + THROUGHPUT), "--target", f"slow={slow}", "--pid", pid
+        )
+        (point,) = results["scenarios"][0]["targets"][0]["throughput"]
+        self.assertIn("something else was the limit", point["refused"])
+        self.assertIn("not reported", printed)
+
+    def test_a_rate_beyond_the_generator_is_refused(self):
+        text = SMALL + LATENCY.replace("rate = 200", "rate = 9000000")
+        results, printed = self.run_it("run", self.scenario(text), "--ringway", RINGWAY, status=1)
+        (scenario,) = results["scenarios"]
+        self.assertIn("lower the rate", scenario["refused"])
+        self.assertLess(scenario["calibration"]["headroom"], 2)
+        self.assertEqual(scenario["targets"], [])
+        self.assertIn("REFUSED", printed)
+
+    def test_what_does_not_start_is_listed_with_its_failure(self):
+        broken = self.write("broken", "#!/bin/sh\necho no licence >&2\nexit 3\n")
+        broken.chmod(0o755)
+        results, printed = self.run_it("run", self.scenario(SMALL + LATENCY), "--ringway", broken, status=1)
+        failed = results["scenarios"][0]["targets"][-1]
+        self.assertEqual(failed["name"], "ringway")
+        self.assertIn("no licence", " ".join(failed["failures"]))
+        self.assertIn("FAILED", printed)
+
+    def test_events_happen_on_the_time_axis(self):
+        results, _ = self.run_it("run", "failover", "--ringway", RINGWAY, "--seconds", 4)
+        (ringway,) = results["scenarios"][0]["targets"]
+        self.assertEqual(len(ringway["events"]), 2)
+        self.assertGreater(ringway["latency"]["requests"], 300)
+        self.assertGreater(ringway["upstream"]["requests"], 300)
+        self.assertTrue(all(piece["resident_bytes"] for piece in ringway["latency"]["over_time"][:-1]))
+
+    def test_a_peer_is_a_folder(self):
+        script = (
+            "import sys, subprocess\nport, log = sys.argv[1:]\n"
+            f"subprocess.run([{str(LOADTEST)!r}, 'sim', '--fast', '--listen', '127.0.0.1:' + port])\n"
+        )
+        self.write("stand_in.py", script)
+        self.write(
+            "peer.toml",
+            'name = "stand-in"\nsetup = "a simulator that passes for a gateway"\ntemplates = ["stand_in.py"]\n'
+            'start = ["python3", "{{folder}}/stand_in.py", "{{port}}", "{{upstream}}"]\nversion = ["python3", "--version"]\n',
+        )
+        results, _ = self.run_it("run", self.scenario(SMALL + LATENCY), "--target", f"peer:{self.folder}")
+        peer = results["scenarios"][0]["targets"][1]
+        self.assertEqual((peer["name"], peer["failures"], peer["errors"]), ("stand-in", [], {}))
+        self.assertIn("Python", peer["version"])
+        self.assertIsNotNone(peer["added"])
+
+    def test_targets_end_with_the_run_that_started_them(self):
+        running = subprocess.Popen(
+            [LOADTEST, "run", "soak", "--ringway", RINGWAY, "--out", self.folder / "report"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+            until = time.monotonic() + 60
+            started = None
+            while started is None and time.monotonic() < until and running.poll() is None:
+                commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in children.read_text().split()}
+                started = next((pid for pid, path in commands.items() if b"serve" in path.read_bytes()), None)
+                time.sleep(0.02)
+            self.assertIsNotNone(started, "it starts a gateway")
+        finally:
+            running.send_signal(signal.SIGKILL)
+            running.wait()
+        until = time.monotonic() + 20
+        while Path(f"/proc/{started}/exe").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        self.assertFalse(Path(f"/proc/{started}/exe").exists(), "it ended too")
+
+    def test_mistakes_are_said_before_anything_runs(self):
+        for arguments, expected in [
+            (["run", "no-such"], "chat-small"),
+            (["run", "chat-small", "--ringway", "/no/such"], "/no/such"),
+            (["run", "chat-small", "--target", "a=ringway", "--target", "a=http://h"], "two targets"),
+            (["run"], "SCENARIO"),
+        ]:
+            done = subprocess.run([LOADTEST, *arguments], capture_output=True, text=True, timeout=20, cwd=self.folder)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(expected, done.stderr)
+        listed = subprocess.run([LOADTEST, "run", "--list"], capture_output=True, text=True, timeout=20)
+        self.assertIn("head-of-line", listed.stdout)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+
+if __name__ == "__main__":
+    unittest.main()
