@@ -4,6 +4,7 @@ mod compare;
 mod launch;
 mod load;
 mod measure;
+mod peers;
 mod report;
 mod sim;
 
@@ -24,6 +25,7 @@ pub struct Args {
 enum Command {
     Quick(measure::Quick),
     Run(measure::Run),
+    Peers(peers::Peers),
     Sim(sim::Args),
     Closed(load::Closed),
     Open(load::Open),
@@ -38,6 +40,7 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
     match args.command {
         Command::Quick(run) => run.run()?,
         Command::Run(run) => run.run()?,
+        Command::Peers(run) => run.run()?,
         Command::Launch(args) => launch::run(args)?,
         Command::Sim(args) => sim::run(args)?,
         Command::Closed(run) => run.run()?,

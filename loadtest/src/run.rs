@@ -45,6 +45,8 @@ pub struct Options {
     /// Shortens the scenarios to about so much in all.
     pub seconds: Option<f64>,
     pub command_line: Vec<String>,
+    /// For the report's box on the environment.
+    pub notes: Vec<String>,
     pub quiet: bool,
 }
 
@@ -95,6 +97,7 @@ pub fn run(options: &Options) -> io::Result<Outcome> {
     let plan = Plan::new(&machine::allowed_cpus(), options.target_cpus);
     let mut environment =
         Environment { command_line: options.command_line.clone(), seed: options.seed, ..Environment::default() };
+    environment.notes.extend(options.notes.iter().cloned());
     machine::describe(&mut environment);
     environment.versions.insert("ringway-loadtest".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     for role in ["load", "simulator"] {

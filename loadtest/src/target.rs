@@ -23,6 +23,8 @@ pub struct Endpoint {
     /// Base URL of the API.
     pub url: String,
     pub key: Option<String>,
+    /// Sent with each request, beside those of its API.
+    pub headers: Vec<(String, String)>,
     pub model: String,
     pub trust: Trust,
     /// The process whose tree is measured. None: not here, or not known.
@@ -41,6 +43,7 @@ impl Endpoint {
             name: name.to_owned(),
             url: url.to_owned(),
             key: None,
+            headers: Vec::new(),
             model: "sim-small".to_owned(),
             trust: Trust::System,
             pid: None,
@@ -58,7 +61,7 @@ pub enum Spec {
     /// Runs already.
     External(Endpoint),
     Ringway(Ringway),
-    Peer(peer::Peer),
+    Peer(Box<peer::Peer>),
 }
 
 /// A simulated provider, as a configuration needs it.
@@ -68,6 +71,15 @@ pub struct Upstream {
     pub origin: String,
     /// PEM file of who signed its certificate.
     pub ca_file: Option<PathBuf>,
+}
+
+impl Upstream {
+    /// Host and port of the origin.
+    fn address(&self) -> Option<(&str, u16)> {
+        let (_, authority) = self.origin.split_once("://")?;
+        let (host, port) = authority.rsplit_once(':')?;
+        Some((host, port.parse().ok()?))
+    }
 }
 
 /// Something that can be measured now.

@@ -61,7 +61,9 @@ fn a_stall_shows_in_the_open_loop_and_not_in_the_closed() {
     let second = |pattern| Window { time: Duration::from_secs(1), ..window(pattern) };
     let seen = load(&single, &second(open(500.0))).expect("the run ends");
     assert_eq!((seen.requests, seen.dropped), (500, 0));
-    assert_eq!(seen.slices.iter().map(|slice| slice.latency.max()).max(), Some(seen.latency.max()));
+    // To three digits, which is what slices have.
+    let worst = seen.slices.iter().map(|slice| slice.latency.max()).max().unwrap_or(0);
+    assert!(worst.abs_diff(seen.latency.max()) <= worst / 500, "{worst}: {seen:?}");
     assert!(seen.late >= 90, "about 100 were due while one was answered: {}", seen.late);
     assert!(seen.latency_us.p99_9 >= STALL_US && seen.latency_us.p90 >= STALL_US / 4, "{:?}", seen.latency_us);
     assert!(seen.service_us.max >= STALL_US && seen.service_us.p90 < STALL_US, "each was quick once sent: {seen:?}");

@@ -143,22 +143,48 @@ class Run(unittest.TestCase):
         self.assertGreater(ringway["upstream"]["requests"], 300)
         self.assertTrue(all(piece["resident_bytes"] for piece in ringway["latency"]["over_time"][:-1]))
 
-    def test_a_peer_is_a_folder(self):
+    def peer(self, name, program):
+        """A folder that describes a peer: a simulator that passes for a gateway."""
         script = (
-            "import sys, subprocess\nport, log = sys.argv[1:]\n"
-            f"subprocess.run([{str(LOADTEST)!r}, 'sim', '--fast', '--listen', '127.0.0.1:' + port])\n"
+            "import sys, subprocess\n"
+            f"subprocess.run([{str(LOADTEST)!r}, 'sim', '--fast', '--listen', '127.0.0.1:' + sys.argv[1]])\n"
         )
-        self.write("stand_in.py", script)
-        self.write(
-            "peer.toml",
-            'name = "stand-in"\nsetup = "a simulator that passes for a gateway"\ntemplates = ["stand_in.py"]\n'
-            'start = ["python3", "{{folder}}/stand_in.py", "{{port}}", "{{upstream}}"]\nversion = ["python3", "--version"]\n',
+        setup = 'says = "as it comes"\nupstream = "http"\ncommand = ["{program}", "{folder}/run.py", "{port}"]\n'
+        folder = self.folder / "peers" / name
+        folder.mkdir(parents=True)
+        (folder / "stand_in.py").write_text(script)
+        (folder / "peer.toml").write_text(
+            f'name = "{name}"\nsays = "A stand-in."\nkind = "proxy"\ninstall = []\nprogram = "{program}"\n'
+            'version = ["{program}", "--version"]\nnot_shown = ["It stands before nothing."]\n'
+            '[ready]\npath = "/v1/models"\nseconds = 20\n'
+            + "".join(
+                f'[setups.{each}]\n{setup}files = {{ "run.py" = "stand_in.py" }}\n' for each in ("default", "tuned")
+            )
         )
-        results, _ = self.run_it("run", self.scenario(SMALL + LATENCY), "--target", f"peer:{self.folder}")
+        return folder
+
+    def test_a_peer_is_a_folder(self):
+        folder = self.peer("stand-in", "python3")
+        results, _ = self.run_it("run", self.scenario(SMALL + LATENCY), "--target", f"peer:{folder}@default")
         peer = results["scenarios"][0]["targets"][1]
         self.assertEqual((peer["name"], peer["failures"], peer["errors"]), ("stand-in", [], {}))
-        self.assertIn("Python", peer["version"])
+        self.assertRegex(peer["version"], r"^3\.\d+\.\d+$")
+        self.assertEqual(peer["setup"], "default: as it comes")
         self.assertIsNotNone(peer["added"])
+
+    def test_peers_are_measured_beside_ringway_and_what_is_missing_is_said(self):
+        self.peer("stand-in", "python3")
+        self.peer("not-here", "a-program-that-nobody-has")
+        results, _ = self.run_it(
+            "peers", self.scenario(SMALL + LATENCY), "--peers", self.folder / "peers", "--ringway", RINGWAY,
+            "--setup", "default", "--setup", "tuned"
+        )  # fmt: skip
+        (scenario,) = results["scenarios"]
+        names = [target["name"] for target in scenario["targets"]]
+        self.assertEqual(names, ["direct", "ringway", "stand-in default", "stand-in tuned"])
+        self.assertTrue(all(target["added"] for target in scenario["targets"][1:]))
+        self.assertIn("not-here is not installed, and was left out.", results["environment"]["notes"])
+        self.assertIn("stand-in: It stands before nothing.", scenario["not_shown"])
 
     def test_targets_end_with_the_run_that_started_them(self):
         running = subprocess.Popen(

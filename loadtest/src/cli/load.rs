@@ -188,6 +188,7 @@ impl Common {
                 KindName::Images => Kind::Images,
             },
             keys,
+            headers: Vec::new(),
             model: self.model,
             body_bytes: (self.body_kb.clamp(0.0, 65_536.0) * 1024.0) as usize,
             stream: self.stream,

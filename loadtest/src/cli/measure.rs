@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ringway_loadtest::load::Trust;
+use ringway_loadtest::peers;
 use ringway_loadtest::report;
 use ringway_loadtest::results::Results;
 use ringway_loadtest::run::{self, Options};
@@ -30,7 +31,7 @@ pub struct Run {
     #[arg(long)]
     list: bool,
     /// What is measured: URL or NAME=URL of an API that runs already, `ringway` or NAME=ringway to start one, `peer:FOLDER` to start
-    /// what its peer.toml says.
+    /// what its peer.toml describes, in its setup `tuned`, or in another with `peer:FOLDER@SETUP`.
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
     /// Bearer credential: KEY for all targets, or NAME=KEY. It shows in the list of processes; --key-file does not.
@@ -62,10 +63,13 @@ pub struct Run {
 }
 
 #[derive(Debug, clap::Args)]
-struct Common {
+pub(super) struct Common {
     /// The gateway's binary. Otherwise the one beside this program, or in the PATH.
     #[arg(long, value_name = "PATH")]
-    ringway: Option<PathBuf>,
+    pub(super) ringway: Option<PathBuf>,
+    /// Where peers are that do not come with the system.
+    #[arg(long, default_value = "target/peers", value_name = "DIR")]
+    pub(super) tools: PathBuf,
     /// Where the report goes.
     #[arg(long, default_value = "loadtest-report", value_name = "DIR")]
     out: PathBuf,
@@ -87,7 +91,8 @@ impl Quick {
     pub fn run(self) -> io::Result<()> {
         let ringway = Spec::Ringway(Ringway::plain(find(self.common.ringway.as_deref())?));
         let scenarios = vec!["quick".to_owned(), "quick-stream".to_owned()];
-        self.common.measure("What Ringway adds", &scenarios, vec![ringway], None, None)
+        let title = "What Ringway adds".to_owned();
+        self.common.measure(Asked { title, scenarios, targets: vec![ringway], ..Asked::default() })
     }
 }
 
@@ -105,8 +110,14 @@ impl Run {
             setup: "without a gateway".to_owned(),
             ..Endpoint::plain("direct", url)
         });
-        let title = self.scenarios.join(", ");
-        self.common.measure(&title, &self.scenarios, targets, baseline, self.sim_listen)
+        self.common.measure(Asked {
+            title: self.scenarios.join(", "),
+            scenarios: self.scenarios,
+            targets,
+            baseline,
+            simulator_listen: self.sim_listen,
+            ..Asked::default()
+        })
     }
 
     fn trust(&self) -> Trust {
@@ -135,7 +146,11 @@ impl Run {
 
     fn spec(&self, text: &str, index: usize, keys: &Named, pids: &Named) -> io::Result<Spec> {
         if let Some(folder) = text.strip_prefix("peer:") {
-            return Peer::open(Path::new(folder)).map(Spec::Peer).map_err(|mistake| invalid(mistake.to_string()));
+            let (folder, setup) = folder.rsplit_once('@').unwrap_or((folder, "tuned"));
+            let described = peers::Peer::load(Path::new(folder)).map_err(|error| invalid(error.to_string()))?;
+            let tools = self.common.tools.join(&described.name);
+            let missing = format!("{} is not installed; `ringway-loadtest peers --install` does it", described.name);
+            return Peer::find(described, setup, &tools)?.map(Box::new).map(Spec::Peer).ok_or_else(|| invalid(missing));
         }
         let (name, what) = named(text);
         if what == "ringway" {
@@ -157,22 +172,32 @@ impl Run {
     }
 }
 
+/// What a subcommand wants measured.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub title: String,
+    /// Names or files.
+    pub scenarios: Vec<String>,
+    pub targets: Vec<Spec>,
+    pub baseline: Option<Endpoint>,
+    pub simulator_listen: Option<SocketAddr>,
+    /// Sentences for the report: of what was measured with, and of what it does not show.
+    pub notes: Vec<String>,
+    pub not_shown: Vec<String>,
+}
+
 impl Common {
-    fn measure(
-        self,
-        title: &str,
-        scenarios: &[String],
-        targets: Vec<Spec>,
-        baseline: Option<Endpoint>,
-        simulator_listen: Option<SocketAddr>,
-    ) -> io::Result<()> {
-        let opened = scenarios.iter().map(|name| scenario::open(name)).collect::<Result<Vec<_>, _>>();
+    pub(super) fn measure(self, asked: Asked) -> io::Result<()> {
+        let opened = asked.scenarios.iter().map(|name| scenario::open(name)).collect::<Result<Vec<_>, _>>();
+        let mut scenarios = opened.map_err(|mistake| invalid(mistake.to_string()))?;
+        scenarios.iter_mut().for_each(|scenario| scenario.not_shown.extend(asked.not_shown.iter().cloned()));
         let options = Options {
-            title: title.to_owned(),
-            scenarios: opened.map_err(|mistake| invalid(mistake.to_string()))?,
-            targets,
-            baseline,
-            simulator_listen,
+            title: asked.title,
+            scenarios,
+            targets: asked.targets,
+            baseline: asked.baseline,
+            simulator_listen: asked.simulator_listen,
+            notes: asked.notes,
             launcher: std::env::current_exe()?,
             target_cpus: self.target_cpus,
             seed: self.seed,

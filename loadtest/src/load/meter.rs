@@ -249,9 +249,10 @@ fn add_fidelity(to: &mut Fidelity, from: &Fidelity) {
     to.altered += from.altered;
 }
 
+/// Four digits: what a hop adds is looked for in streams that take a second, of which three are a millisecond.
 fn histogram() -> Histogram<u64> {
     // Fails only for bounds that make no sense, and these are constants.
-    Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("the bounds are constants that make sense")
+    Histogram::new_with_bounds(1, LATENCY_US_MAX, 4).expect("the bounds are constants that make sense")
 }
 
 /// Grows with the longest latency that it has seen: hundreds of them are kept.

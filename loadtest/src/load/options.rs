@@ -51,6 +51,8 @@ pub struct RequestOptions {
     pub dialect: Dialect,
     pub kind: Kind,
     pub keys: Keys,
+    /// Beside those of the dialect.
+    pub headers: Vec<(String, String)>,
     pub model: String,
     /// About how many bytes of JSON.
     pub body_bytes: usize,
@@ -67,6 +69,7 @@ impl Default for RequestOptions {
             dialect: Dialect::OpenAiChat,
             kind: Kind::Chat,
             keys: Keys::None,
+            headers: Vec::new(),
             model: "sim-small".to_owned(),
             body_bytes: 1_024,
             stream: false,

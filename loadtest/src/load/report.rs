@@ -1,4 +1,4 @@
-//! What a window measured. Times in microseconds, from histograms with three significant digits.
+//! What a window measured. Times in microseconds, from histograms with four significant digits.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -119,6 +119,7 @@ impl Prepared {
             let (name, scheme) = credential(request.dialect);
             headers.push((name, format!("{scheme}{key}")));
         }
+        headers.extend(request.headers.iter().map(|(name, value)| (name.as_str(), value.clone())));
         headers.push(("content-length", body.len().to_string()));
 
         let path = format!("{}{}", target.base, path(request.dialect, &request.model, request.stream));

@@ -109,6 +109,7 @@ fn open(endpoint: &Endpoint, load: &Load, style: Style) -> io::Result<Generator>
                 (Some(key), false) => Keys::One(key.clone()),
                 (None, false) => Keys::None,
             },
+            headers: endpoint.headers.clone(),
             model: endpoint.model.clone(),
             body_bytes: (load.body_kb * 1024.0) as usize,
             stream: load.stream,

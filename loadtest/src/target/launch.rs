@@ -8,7 +8,8 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,10 @@ use crate::measure::machine;
 
 /// How long a target may take to say that it is ready: interpreters that load a large library take their time.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long, and how many bytes of it, one look at whether a target is ready waits for an answer's first line.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+const ANSWER_BYTES_MAX: u64 = 1024;
 
 /// How long it may take to end before it is killed.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -97,7 +102,13 @@ impl Child {
 
     /// Waits until the port answers a connection.
     pub fn await_port(&mut self, limit: Duration, port: u16) -> io::Result<()> {
-        self.await_that(limit, |_| std::net::TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
+        self.await_that(limit, |_| TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
+    }
+
+    /// Waits until a GET of `url`, which is served on the port, is answered with 200.
+    pub fn await_answer(&mut self, limit: Duration, port: u16, url: &str) -> io::Result<()> {
+        let path = url.splitn(4, '/').nth(3).unwrap_or_default().to_owned();
+        self.await_that(limit, |_| answers(port, &path).ok().flatten())
     }
 
     fn await_that<T>(&mut self, limit: Duration, found: impl Fn(&str) -> Option<T>) -> io::Result<T> {
@@ -130,6 +141,16 @@ impl Child {
         }
         Ok(())
     }
+}
+
+/// Something, if a GET of the path is answered with 200.
+fn answers(port: u16, path: &str) -> io::Result<Option<()>> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+    socket.set_read_timeout(Some(ANSWER_LIMIT))?;
+    write!(socket, "GET /{path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n")?;
+    let mut line = String::new();
+    BufReader::new(socket.take(ANSWER_BYTES_MAX)).read_line(&mut line)?;
+    Ok(line.split(' ').nth(1).filter(|status| *status == "200").map(|_| ()))
 }
 
 /// The end of what a program said, on one line.

@@ -1,134 +1,102 @@
-//! Anything else that stands between clients and providers, as a folder says it is started.
+//! A peer as a target: somebody else's proxy or gateway, in one of the setups that its folder describes (see `crate::peers`).
 //!
-//! The folder holds `peer.toml` and the templates that it names. In commands, templates and environment these are replaced:
-//! `{{port}}` where it is to listen, `{{folder}}` its own temporary folder, `{{cpus}}` how many it has, `{{key}}` a credential made for this
-//! run, and of the first simulated provider `{{upstream}}` (its origin), `{{upstream_address}}` (host and port), `{{ca_file}}`.
-//!
-//! ```toml
-//! name = "nginx"
-//! setup = "tuned: one worker, kept connections, no log"
-//! install = ["apt-get", "install", "-y", "nginx-light"]   # what puts it there; run by whoever is asked to install peers
-//! version = ["nginx", "-v"]
-//! start = ["nginx", "-c", "{{folder}}/nginx.conf"]
-//! templates = ["nginx.conf"]
-//! base = "/v1"                                            # of its API
-//! model = "sim-small"
-//! key = true                                              # it is told {{key}}, and clients show it
-//! ready_line = "started"                                  # without: its port answers
-//! environment = { HOME = "{{folder}}" }
-//! ```
+//! In front of a provider with TLS it runs in its setup `tls`, whichever was asked for: the others speak plaintext.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use super::launch::{Folder, START_LIMIT, free_port};
-use super::ringway::make_key;
+use super::launch::{Folder, free_port};
 use super::{Endpoint, Launcher, Running, Upstream};
 use crate::load::Trust;
-use crate::reader::{Mistake, Section, read};
+use crate::peers::{self, Values};
 
-#[derive(Debug, Clone, PartialEq)]
+/// An installed peer, and how it is to run.
+#[derive(Debug, Clone)]
 pub struct Peer {
-    pub folder: PathBuf,
+    /// Of the target, in reports.
     pub name: String,
-    pub setup: String,
-    pub install: Vec<String>,
-    pub version: Vec<String>,
-    pub start: Vec<String>,
-    /// Files of the folder that are written to the temporary one with everything replaced.
-    pub templates: Vec<String>,
-    pub base: String,
-    pub model: String,
-    pub key: bool,
-    pub ready_line: Option<String>,
-    pub environment: Vec<(String, String)>,
+    described: peers::Peer,
+    setup: String,
+    tools: PathBuf,
+    program: PathBuf,
 }
 
-impl Peer {
-    pub fn open(folder: &Path) -> Result<Peer, Mistake> {
-        let path = folder.join("peer.toml");
-        let text = fs::read_to_string(&path).map_err(|error| Mistake(format!("{}: {error}", path.display())))?;
-        read(&path.display().to_string(), &text, |root| Peer::read(folder, root))
-    }
+const TLS_SETUP: &str = "tls";
+const MODEL: &str = "sim-small";
 
-    fn read(folder: &Path, root: &mut Section) -> Result<Peer, Mistake> {
-        let mut text = |key| root.text(key).map(|taken| taken.map(|taken| taken.value));
-        let (name, setup, base, model) = (text("name")?, text("setup")?, text("base")?, text("model")?);
-        let ready_line = text("ready_line")?;
-        let peer = Peer {
-            folder: folder.to_owned(),
-            name: name.ok_or_else(|| root.refuse("name is missing"))?,
-            setup: setup.unwrap_or_else(|| "defaults".to_owned()),
-            install: root.texts("install")?,
-            version: root.texts("version")?,
-            start: root.texts("start")?,
-            templates: root.texts("templates")?,
-            base: base.unwrap_or_else(|| "/v1".to_owned()),
-            model: model.unwrap_or_else(|| "sim-small".to_owned()),
-            key: root.flag("key")?.unwrap_or(false),
-            ready_line,
-            environment: root.named_texts("environment")?,
-        };
-        if peer.start.is_empty() {
-            return Err(root.refuse("start is missing: the command"));
+impl Peer {
+    /// None: it is not installed, neither below `tools` nor in the system.
+    ///
+    /// # Errors
+    /// It has no such setup.
+    pub fn find(described: peers::Peer, setup: &str, tools: &Path) -> io::Result<Option<Peer>> {
+        if !described.setups.contains_key(setup) {
+            let known: Vec<&str> = described.setups.keys().map(String::as_str).collect();
+            let said = format!("{} has no setup '{setup}', but {}", described.name, known.join(", "));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, said));
         }
-        Ok(peer)
+        // Programs are started in a folder of their own.
+        let tools = std::path::absolute(tools)?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        let program = described.find(&tools, &path);
+        let name = described.name.clone();
+        Ok(program.map(|program| Peer { name, described, setup: setup.to_owned(), tools, program }))
     }
 
     pub(super) fn start(&self, launcher: &Launcher, upstreams: &[Upstream]) -> io::Result<Running> {
         let upstream = upstreams.first().ok_or_else(|| io::Error::other("there is no provider to stand before"))?;
-        let (folder, port, key) = (Folder::new()?, free_port()?, make_key()?);
-        let address = upstream.origin.split_once("://").map_or(upstream.origin.as_str(), |(_, address)| address);
-        let ca_file = upstream.ca_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        let replaced = |text: &str| {
-            text.replace("{{port}}", &port.to_string())
-                .replace("{{folder}}", &folder.path.display().to_string())
-                .replace("{{cpus}}", &launcher.cpus.len().to_string())
-                .replace("{{key}}", &key)
-                .replace("{{upstream}}", &upstream.origin)
-                .replace("{{upstream_address}}", address)
-                .replace("{{ca_file}}", &ca_file)
+        let setup = if upstream.ca_file.is_some() { TLS_SETUP } else { &self.setup };
+        let (host, port) = upstream.address().ok_or_else(|| io::Error::other("the provider has no address"))?;
+        let folder = Folder::new()?;
+        let values = Values {
+            port: free_port()?,
+            upstream_host: host.to_owned(),
+            upstream_port: port,
+            upstream_name: "localhost".to_owned(),
+            ca_file: upstream.ca_file.clone(),
+            // The launcher pins.
+            cpu: String::new(),
+            workers: launcher.cpus.len(),
+            model: MODEL.to_owned(),
+            folder: folder.path.clone(),
+            tools: self.tools.clone(),
+            program: self.program.clone(),
         };
-        for name in &self.templates {
-            let path = self.folder.join(name);
-            let template = fs::read_to_string(&path)
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-            folder.write(name, &replaced(&template))?;
+        let start = self.described.render(setup, &values).map_err(io::Error::other)?;
+        for (path, text) in &start.files {
+            std::fs::write(path, text)?;
         }
-        let command: Vec<OsString> = self.start.iter().map(|word| replaced(word).into()).collect();
-        let environment: Vec<_> =
-            self.environment.iter().map(|(name, value)| (name.clone(), replaced(value))).collect();
-        let mut child = launcher.start(&command, &environment, folder)?;
-        match &self.ready_line {
-            Some(line) => child.await_output(START_LIMIT, |output| output.contains(line).then_some(()))?,
-            None => child.await_port(START_LIMIT, port)?,
+        let command: Vec<OsString> = start.command.iter().map(OsString::from).collect();
+        let mut child = launcher.start(&command, &start.environment, folder)?;
+        let limit = Duration::from_secs(self.described.ready_within_s);
+        match &start.ready_url {
+            Some(url) => child.await_answer(limit, values.port, url)?,
+            None => child.await_port(limit, values.port)?,
         }
+        let says = self.described.setups.get(setup).map_or("", |setup| setup.says.as_str());
         let endpoint = Endpoint {
-            name: self.name.clone(),
-            url: format!("http://127.0.0.1:{port}{}", self.base),
-            key: self.key.then_some(key),
-            model: self.model.clone(),
+            key: start.key,
+            headers: start.headers,
+            model: MODEL.to_owned(),
             trust: Trust::System,
             pid: Some(child.pid()),
             before_simulators: true,
-            setup: self.setup.clone(),
+            setup: format!("{setup}: {says}"),
             version: self.version(),
-            driver: None,
+            ..Endpoint::plain(&self.name, &start.url)
         };
         Ok(Running { endpoint, child: Some(child) })
     }
 
-    /// The first line that its version command says, on either output.
+    /// What its own version command says.
     pub fn version(&self) -> Option<String> {
-        let (program, arguments) = self.version.split_first()?;
+        let command = self.described.version_command(&self.tools, &self.program).ok()?;
+        let (program, arguments) = command.split_first()?;
         let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
         let said = [output.stdout, output.stderr].concat();
-        String::from_utf8_lossy(&said).lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        peers::Peer::version_in(&String::from_utf8_lossy(&said)).map(str::to_owned)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -85,6 +85,7 @@ impl Ringway {
             name: self.name.clone(),
             url,
             key: Some(key),
+            headers: Vec::new(),
             model: MODEL.to_owned(),
             trust: Trust::System,
             pid: Some(child.pid()),
