@@ -8,9 +8,9 @@
 //!    anyone needs them.
 //! 2. **Accept.** The kernel spreads connections over the shards' listeners; a shard that is clearly fuller than the emptiest hands
 //!    the socket over ([`data_plane::shard`]).
-//! 3. **Read.** [`data_plane::downstream::http1`] (its heads by [`data_plane::field_lines`]) or [`data_plane::downstream::http2`] parses
-//!    the head into [`data_plane::downstream::head`]; bodies in chunks are decoded by [`data_plane::chunked`]. From here on a request
-//!    is one buffer.
+//! 3. **Read.** On a crowded shard a request first waits its turn (`rt/turnstile.rs`). [`data_plane::downstream::http1`] (its heads by
+//!    [`data_plane::field_lines`]) or [`data_plane::downstream::http2`] parses the head into [`data_plane::downstream::head`]; bodies in
+//!    chunks are decoded by [`data_plane::chunked`]. From here on a request is one buffer.
 //! 4. **The spine.** [`data_plane::exchange`] orders everything that follows, and opens the settlement that will close it.
 //! 5. **Admit.** [`dialects::endpoints`] names the endpoint; [`data_plane::admit`] checks host and key ([`policy`]) and reads the body,
 //!    which [`json::scan`] validates as it arrives. [`dialects::openai_chat::request`] views what matters of it;
@@ -19,12 +19,13 @@
 //! 7. **Attempt.** [`data_plane::attempt`] takes a warm connection from the pool, writes the request with the permitted members patched
 //!    ([`json::patch`]) through [`data_plane::upstream::http1`] or [`data_plane::upstream::http2`], and reads the answer
 //!    ([`data_plane::upstream::answer_head`]) until it belongs to this deployment: a whole JSON answer validated
-//!    ([`dialects::openai_chat::answer`]), or the first content of a stream. Until then the next deployment may be tried.
+//!    ([`dialects::openai_chat::answer`]), or the first content of a stream. Until then the next deployment may be tried, what
+//!    a provider may have worked on within [`policy::retries`].
 //! 8. **Relay.** [`data_plane::relay`] passes the answer on; streams event by event ([`sse::split`],
 //!    [`dialects::openai_chat::pass_through`]), with back-pressure both ways. Answers of our own come from [`data_plane::reply`], in the shape
 //!    of [`dialects::openai_chat::error`].
 //! 9. **Settle.** [`data_plane::settle`] closes the exchange once, however it ended: into [`telemetry::cells`], and as a record into the ring
-//!    that [`telemetry::access_log`] drains.
+//!    that [`telemetry::access_log`] drains. Its times are those of [`data_plane::clock`].
 //!
 //! Beside all this, on its own thread, [`control_plane`] handles signals, reloads, addresses, certificates and the admin listener.
 //! [`error`] says what each failure means, [`limits`] why each bound is what it is, [`node`] what the threads share. `ARCHITECTURE.md` has the
