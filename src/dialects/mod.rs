@@ -1,5 +1,21 @@
-//! The APIs that people speak. Pure: bytes in, facts and edits out; no socket, no clock, no provider's name.
+//! The APIs that people speak. Pure: bytes in, facts, edits and texts out; no socket, no clock, no provider's name.
+//!
+//! Where client and upstream speak the same one, the client's bytes pass with a few edits. Otherwise they meet in [`canonical`]. A
+//! dialect is a folder; of these files it has those that it needs:
+//!
+//! | file | from | to | its door |
+//! | --- | --- | --- | --- |
+//! | `parse.rs` | a client's request | [`canonical::Request`] | `parse(text) -> Result<Request, Invalid>` |
+//! | `compose.rs` | [`canonical::Request`] | an upstream's request | `compose(&Request, &Target, &mut Notes, &mut Vec<u8>) -> Result<Adapted, Unsupported>` |
+//! | `read.rs` | an upstream's answer | [`canonical::Event`]s | `whole(text, &mut dyn FnMut(Event))`, `Reader::frame`, `Reader::end` |
+//! | `render.rs` | [`canonical::Event`]s | a client's answer | `Whole`, `Stream`: `event(&Event, &mut Vec<u8>)` |
+//! | `classify.rs` | an upstream's error | [`canonical::ProviderError`] | `classify(status, body) -> ProviderError` |
+//! | `error.rs` | our [`crate::error::Failure`] | a client's error | `write_body`, `write_event` |
+//!
+//! [`restore`] stands between reading and rendering where composing had to rename or to wrap.
 
+pub mod canonical;
 pub mod endpoints;
 pub mod multipart;
 pub mod openai_chat;
+pub mod restore;

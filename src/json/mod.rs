@@ -5,17 +5,22 @@
 //! - [`stops`] finds where a string may end, 64 bytes at a time.
 //! - [`string_end`] validates the inside of a string on the way to its end.
 //! - [`strings`] reads and writes strings; [`value`] reads small scalars.
+//! - [`view`] reads all of such a text, member by member.
+//! - [`piece`] carries strings and values from one text into another; [`write`] composes a text.
 //! - [`patch`] changes a few members and leaves every other byte as the sender wrote it.
 //!
 //! Nothing here allocates per member, does I/O or knows any API.
 
 pub mod patch;
+pub mod piece;
 pub mod scan;
 pub mod stops;
 pub mod string_end;
 pub mod strings;
 pub mod value;
+pub mod view;
 pub mod walk;
+pub mod write;
 
 /// A stretch of a text, in bytes: `start` inclusive, `end` exclusive.
 ///

@@ -134,6 +134,19 @@ pub fn decode(literal: &[u8]) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(said))
 }
 
+/// What the inside of a well-formed string says; what has no meaning in UTF-8, and all after it, becomes one U+FFFD.
+pub fn decode_lossy(inner: &[u8]) -> String {
+    let mut said = String::with_capacity(inner.len());
+    for piece in pieces(inner) {
+        match piece {
+            Some(Piece::Plain(run)) => said.push_str(&String::from_utf8_lossy(run)),
+            Some(Piece::Escaped(character)) => said.push(character),
+            None => said.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    said
+}
+
 /// Does a well-formed string literal (with its quotes) say exactly `expected`?
 pub fn says(literal: &[u8], expected: &str) -> bool {
     let Some(inner) = literal.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return false };
@@ -222,10 +235,15 @@ fn code_unit(text: &[u8]) -> Option<u32> {
 pub fn write_string(out: &mut Vec<u8>, said: &str) {
     out.reserve(said.len() + 2);
     out.push(b'"');
+    write_escaped(out, said);
+    out.push(b'"');
+}
+
+/// The same without the quotes.
+pub fn write_escaped(out: &mut Vec<u8>, said: &str) {
     // Model names and messages of ours: nearly none has anything to escape, and without branches this is a few vectors.
     if !said.bytes().fold(false, |any, byte| any | ends_run(byte) | (byte == 0x7F)) {
         out.extend_from_slice(said.as_bytes());
-        out.push(b'"');
         return;
     }
     let mut plain_from = 0;
@@ -250,7 +268,6 @@ pub fn write_string(out: &mut Vec<u8>, said: &str) {
         }
     }
     out.extend_from_slice(&said.as_bytes()[plain_from..]);
-    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -1,0 +1,125 @@
+//! Brings an answer back from what composing its request had to change: renamed tools get their names, and the call of a tool that
+//! stood in for a schema becomes the text that it was asked for.
+//!
+//! Text beside such a call is dropped: the client asked for JSON and nothing else. If the tool was not called, because the model
+//! declined or ran out of output, the text stays.
+
+use super::canonical::{Adapted, Event, Finish};
+use crate::json::piece::Text;
+
+/// The way back of one answer.
+#[derive(Debug, Default)]
+pub struct Restore {
+    adapted: Adapted,
+    /// Calls of the tool that stood in: choice, call.
+    answer_calls: Vec<(u32, u32)>,
+}
+
+impl Restore {
+    pub fn new(adapted: Adapted) -> Restore {
+        Restore { adapted, answer_calls: Vec::new() }
+    }
+
+    /// Passes `event` on to `next`, restored.
+    pub fn event(&mut self, event: Event<'_>, next: &mut dyn FnMut(Event<'_>)) {
+        match event {
+            Event::ToolCall { choice, call, name, .. } if self.is_answer_tool(&name) => {
+                self.answer_calls.push((choice, call));
+            }
+            Event::ToolArguments { choice, call, fragment } if self.answer_calls.contains(&(choice, call)) => {
+                // One answer for each choice: a second call would be appended to the first one's text.
+                let first = self.answer_calls.iter().find(|(answered, _)| *answered == choice);
+                if first == Some(&(choice, call)) {
+                    next(Event::Text { choice, text: fragment });
+                }
+            }
+            Event::Text { choice, .. } if self.answers(choice) => {}
+            Event::Finish { choice, reason: Finish::ToolCalls } if self.answers(choice) => {
+                next(Event::Finish { choice, reason: Finish::Stop });
+            }
+            Event::ToolCall { choice, call, id, name, signature } => {
+                let restored = self.adapted.names.iter().find(|(upstream, _)| name.says(upstream));
+                let name = restored.map_or(name, |(_, client)| Text::plain(client.as_ref()));
+                next(Event::ToolCall { choice, call, id, name, signature });
+            }
+            other => next(other),
+        }
+    }
+
+    fn is_answer_tool(&self, name: &Text<'_>) -> bool {
+        self.adapted.answer_tool.as_deref().is_some_and(|tool| name.says(tool))
+    }
+
+    fn answers(&self, choice: u32) -> bool {
+        self.answer_calls.iter().any(|(answered, _)| *answered == choice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(call: u32, name: &'static str) -> Event<'static> {
+        let (id, name) = (Text::plain("call_1"), Text::plain(name));
+        Event::ToolCall { choice: 0, call, id, name, signature: None }
+    }
+
+    fn arguments(call: u32, fragment: &'static str) -> Event<'static> {
+        Event::ToolArguments { choice: 0, call, fragment: Text::plain(fragment) }
+    }
+
+    fn text(text: &'static str) -> Event<'static> {
+        Event::Text { choice: 0, text: Text::plain(text) }
+    }
+
+    fn restored(adapted: Adapted, events: Vec<Event<'static>>) -> Vec<Event<'static>> {
+        let mut restore = Restore::new(adapted);
+        let mut out = Vec::new();
+        for event in events {
+            restore.event(event, &mut |event| {
+                out.push(match event {
+                    Event::Text { choice, text } => Event::Text { choice, text: text.into_owned() },
+                    Event::ToolCall { choice, call, id, name, .. } => {
+                        Event::ToolCall { choice, call, id: id.into_owned(), name: name.into_owned(), signature: None }
+                    }
+                    Event::ToolArguments { choice, call, fragment } => {
+                        Event::ToolArguments { choice, call, fragment: fragment.into_owned() }
+                    }
+                    Event::Finish { choice, reason: Finish::Stop } => Event::Finish { choice, reason: Finish::Stop },
+                    other => panic!("{other:?}"),
+                });
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn a_tool_that_stood_in_for_a_schema_becomes_text() {
+        let adapted = Adapted { answer_tool: Some("answer".into()), names: Vec::new() };
+        let finish = |reason| Event::Finish { choice: 0, reason };
+        assert_eq!(
+            restored(
+                adapted,
+                vec![
+                    call(0, "answer"),
+                    arguments(0, "{\"a\":"),
+                    text("Here it is."),
+                    call(1, "answer"),
+                    arguments(1, "{}"),
+                    arguments(0, "1}"),
+                    finish(Finish::ToolCalls),
+                ]
+            ),
+            vec![text("{\"a\":"), text("1}"), finish(Finish::Stop)]
+        );
+    }
+
+    #[test]
+    fn a_tool_that_was_renamed_gets_its_name() {
+        let adapted = Adapted { answer_tool: None, names: vec![("get_weather_1".into(), "get.weather".into())] };
+        assert_eq!(
+            restored(adapted, vec![call(0, "get_weather_1"), arguments(0, "{}"), call(1, "other")]),
+            vec![call(0, "get.weather"), arguments(0, "{}"), call(1, "other")]
+        );
+    }
+}
