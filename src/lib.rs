@@ -35,6 +35,7 @@
 // The fence of clippy.toml is around what shards run. Cold modules are let out where they are named below; tests may block.
 #![cfg_attr(test, allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros))]
 
+pub mod catalog;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
 pub mod cli;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
