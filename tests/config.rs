@@ -140,6 +140,9 @@ fn describe(snapshot: &Snapshot, settings: &Settings) -> String {
     groups.iter().for_each(|group| line(format!("{group:?}")));
     let prefixes: Vec<_> = snapshot.prefixes.iter().map(|(prefix, _)| format!("{prefix:?}")).collect();
     line(format!("prefixes: {}", prefixes.join(" ")));
+    let mut own: Vec<_> = snapshot.catalog.iter().collect();
+    own.sort_by(|a, b| a.0.cmp(b.0));
+    own.iter().for_each(|(name, model)| line(format!("{name}: {model:?}")));
     text
 }
 

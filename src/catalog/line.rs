@@ -5,7 +5,7 @@
 
 use super::{
     Checks, Entry, Kind, Model, Set, Word,
-    rates::{OffPeak, RateCard, Rates, Tier, TokenRates, Window},
+    rates::{OffPeak, RateCard, Rates, Stated, Tier, TokenRates, Window},
 };
 
 /// The entry that a line describes.
@@ -49,14 +49,9 @@ fn set<W: Word>(names: &str) -> Option<Set<W>> {
 /// Prices as they are written. They refer to each other, so they are put together at the end.
 #[derive(Default)]
 struct Prices<'t> {
-    base: Option<Stated>,
-    cached: Option<u64>,
-    thought: Option<u64>,
-    write: Option<Stated>,
-    audio: Option<Stated>,
-    images: Option<Stated>,
-    batch: Option<Stated>,
+    stated: Stated,
     tiers: Option<&'t str>,
+    batch: Option<&'t str>,
     off_peak: Option<&'t str>,
     image: Option<u64>,
     second: Option<u64>,
@@ -64,25 +59,23 @@ struct Prices<'t> {
     request: Option<u64>,
 }
 
-/// Up to three prices with slashes between them.
-type Stated = [Option<u64>; 3];
-
 impl<'t> Prices<'t> {
     fn take(&mut self, key: &str, value: &'t str) -> Option<()> {
+        let stated = &mut self.stated;
         match key {
-            "price" => self.base = Some(stated(value)?),
-            "cached" => self.cached = Some(value.parse().ok()?),
-            "thought" => self.thought = Some(value.parse().ok()?),
-            "write" => self.write = Some(stated(value)?),
-            "audio" => self.audio = Some(stated(value)?),
-            "images" => self.images = Some(stated(value)?),
-            "batch" => self.batch = Some(stated(value)?),
+            "price" => [stated.input_picousd, stated.output_picousd] = prices(value)?,
+            "cached" => [stated.cached_input_picousd] = prices(value)?,
+            "write" => [stated.cache_write_5m_picousd, stated.cache_write_1h_picousd] = prices(value)?,
+            "thought" => [stated.reasoning_picousd] = prices(value)?,
+            "audio" => [stated.audio_input_picousd, stated.audio_output_picousd] = prices(value)?,
+            "images" => [stated.image_input_picousd, stated.image_output_picousd] = prices(value)?,
             "tier" => self.tiers = Some(value),
+            "batch" => self.batch = Some(value),
             "off_peak" => self.off_peak = Some(value),
-            "image" => self.image = Some(value.parse().ok()?),
-            "second" => self.second = Some(value.parse().ok()?),
-            "character" => self.character = Some(value.parse().ok()?),
-            "request" => self.request = Some(value.parse().ok()?),
+            "image" => [self.image] = prices(value)?,
+            "second" => [self.second] = prices(value)?,
+            "character" => [self.character] = prices(value)?,
+            "request" => [self.request] = prices(value)?,
             _ => return None,
         }
         Some(())
@@ -90,13 +83,11 @@ impl<'t> Prices<'t> {
 
     /// The outer `None` is a fault, the inner one a model without prices.
     fn card(self) -> Option<Option<RateCard>> {
-        let tokens = match self.base {
-            Some([Some(input), output, None]) => Some(self.tokens(Rates::of(input, output.unwrap_or(0)))?),
-            Some(_) => return None,
-            None => None,
-        };
         let card = RateCard {
-            tokens,
+            tokens: match self.stated == Stated::default() {
+                true => None,
+                false => Some(self.tokens()?),
+            },
             image_picousd: self.image,
             second_picousd: self.second,
             character_picousd: self.character,
@@ -105,45 +96,28 @@ impl<'t> Prices<'t> {
         Some(Some(card).filter(RateCard::has_prices))
     }
 
-    fn tokens(&self, mut base: Rates) -> Option<TokenRates> {
-        let [write_5m, write_1h, _] = self.write.unwrap_or_default();
-        let [audio_input, audio_output, _] = self.audio.unwrap_or_default();
-        let [image_input, image_output, _] = self.images.unwrap_or_default();
-        let stated = [
-            (self.cached, &mut base.cached_input_picousd),
-            (write_5m, &mut base.cache_write_5m_picousd),
-            // Where one price is stated it is that of the only way to write.
-            (write_1h.or(write_5m), &mut base.cache_write_1h_picousd),
-            (self.thought, &mut base.reasoning_picousd),
-            (audio_input, &mut base.audio_input_picousd),
-            (audio_output, &mut base.audio_output_picousd),
-            (image_input, &mut base.image_input_picousd),
-            (image_output, &mut base.image_output_picousd),
-        ];
-        for (price, rate) in stated {
-            *rate = price.unwrap_or(*rate);
+    fn tokens(&self) -> Option<TokenRates> {
+        let base = self.stated.rates()?;
+        let mut rates = TokenRates::flat(base);
+        for text in self.tiers.iter().flat_map(|tiers| tiers.split(',')) {
+            let (above, prices) = text.split_once(':')?;
+            rates.tiers.push(Tier { above_tokens: above.parse().ok()?, rates: changed(&base, prices)? });
         }
-        let tiers = self.tiers.map(|tiers| tiers.split(',').map(|text| tier(&base, text)).collect::<Option<Vec<_>>>());
-        Some(TokenRates {
-            base,
-            tiers: match tiers {
-                Some(tiers) => tiers?,
-                None => Vec::new(),
-            },
-            batch: match self.batch {
-                Some(batch) => Some(changed(&base, batch)?),
-                None => None,
-            },
-            off_peak: match self.off_peak {
-                Some(text) => Some(off_peak(&base, text)?),
-                None => None,
-            },
-        })
+        if let Some(text) = self.batch {
+            rates.batch = Some(changed(&base, text)?);
+        }
+        if let Some(text) = self.off_peak {
+            let (prices, windows) = text.split_once('@')?;
+            let windows = windows.split(',').map(Window::from_text).collect::<Option<_>>()?;
+            rates.off_peak = Some(OffPeak { rates: changed(&base, prices)?, windows });
+        }
+        Some(rates)
     }
 }
 
-fn stated(text: &str) -> Option<Stated> {
-    let mut prices = Stated::default();
+/// Up to `N` prices with slashes between them.
+fn prices<const N: usize>(text: &str) -> Option<[Option<u64>; N]> {
+    let mut prices = [None; N];
     for (index, price) in text.split('/').enumerate() {
         let place = prices.get_mut(index)?;
         if !price.is_empty() {
@@ -154,19 +128,7 @@ fn stated(text: &str) -> Option<Stated> {
 }
 
 /// `base` with other prices of input, output and cached input.
-fn changed(base: &Rates, [input, output, cached]: Stated) -> Option<Rates> {
-    let mut rates = base.at(input?, output.unwrap_or(0));
-    rates.cached_input_picousd = cached.unwrap_or(rates.cached_input_picousd);
-    Some(rates)
-}
-
-fn tier(base: &Rates, text: &str) -> Option<Tier> {
-    let (above, prices) = text.split_once(':')?;
-    Some(Tier { above_tokens: above.parse().ok()?, rates: changed(base, stated(prices)?)? })
-}
-
-fn off_peak(base: &Rates, text: &str) -> Option<OffPeak> {
-    let (prices, windows) = text.split_once('@')?;
-    let windows = windows.split(',').map(Window::from_text).collect::<Option<_>>()?;
-    Some(OffPeak { rates: changed(base, stated(prices)?)?, windows })
+fn changed(base: &Rates, text: &str) -> Option<Rates> {
+    let [input_picousd, output_picousd, cached_input_picousd] = prices(text)?;
+    Stated { input_picousd, output_picousd, cached_input_picousd, ..Stated::default() }.changing(base)
 }

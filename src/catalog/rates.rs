@@ -76,6 +76,51 @@ pub struct Rates {
     pub image_output_picousd: u64,
 }
 
+/// Prices as somebody states them, with what was not stated left out; [`Rates`] are what they come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stated {
+    pub input_picousd: Option<u64>,
+    pub output_picousd: Option<u64>,
+    pub cached_input_picousd: Option<u64>,
+    pub cache_write_5m_picousd: Option<u64>,
+    pub cache_write_1h_picousd: Option<u64>,
+    pub reasoning_picousd: Option<u64>,
+    pub audio_input_picousd: Option<u64>,
+    pub audio_output_picousd: Option<u64>,
+    pub image_input_picousd: Option<u64>,
+    pub image_output_picousd: Option<u64>,
+}
+
+impl Stated {
+    /// Rates of their own; `None` without a price of input. Output costs nothing where it has no price: that of embeddings has none.
+    pub fn rates(&self) -> Option<Rates> {
+        Some(self.over(Rates::of(self.input_picousd?, self.output_picousd.unwrap_or(0))))
+    }
+
+    /// `base` under other conditions; `None` without a price of input.
+    pub fn changing(&self, base: &Rates) -> Option<Rates> {
+        Some(self.over(base.at(self.input_picousd?, self.output_picousd.unwrap_or(0))))
+    }
+
+    fn over(&self, rates: Rates) -> Rates {
+        Rates {
+            cached_input_picousd: self.cached_input_picousd.unwrap_or(rates.cached_input_picousd),
+            cache_write_5m_picousd: self.cache_write_5m_picousd.unwrap_or(rates.cache_write_5m_picousd),
+            // Where one price is stated it is that of the only way to write.
+            cache_write_1h_picousd: self
+                .cache_write_1h_picousd
+                .or(self.cache_write_5m_picousd)
+                .unwrap_or(rates.cache_write_1h_picousd),
+            reasoning_picousd: self.reasoning_picousd.unwrap_or(rates.reasoning_picousd),
+            audio_input_picousd: self.audio_input_picousd.unwrap_or(rates.audio_input_picousd),
+            audio_output_picousd: self.audio_output_picousd.unwrap_or(rates.audio_output_picousd),
+            image_input_picousd: self.image_input_picousd.unwrap_or(rates.image_input_picousd),
+            image_output_picousd: self.image_output_picousd.unwrap_or(rates.image_output_picousd),
+            ..rates
+        }
+    }
+}
+
 impl Rates {
     /// Everything at the price of input or of output.
     pub fn of(input_picousd: u64, output_picousd: u64) -> Rates {

@@ -135,6 +135,11 @@ impl<W: Word> Set<W> {
     }
 
     #[must_use]
+    pub fn with_all(self, others: Set<W>) -> Set<W> {
+        Set { bits: self.bits | others.bits, ..self }
+    }
+
+    #[must_use]
     pub fn without(self, others: Set<W>) -> Set<W> {
         Set { bits: self.bits & !others.bits, ..self }
     }

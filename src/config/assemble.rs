@@ -14,7 +14,12 @@ use super::{
     },
     tree::join,
 };
-use crate::{limits::CA_FILE_BYTES_MAX, policy::keys, providers::USER_AGENT};
+use crate::{
+    catalog::{self, Model},
+    limits::CA_FILE_BYTES_MAX,
+    policy::keys,
+    providers::USER_AGENT,
+};
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
@@ -33,10 +38,13 @@ pub fn snapshot(
         let client_key = ClientKey { index: index as u32, name: key.name.into(), expires_at_s: key.expires_at_s };
         keys.insert(key.hash, Arc::new(client_key));
     }
+    let catalog: ConfigMap<Box<str>, Arc<Model>> =
+        checked.catalog.into_iter().map(|(name, model)| (name.into(), Arc::new(model))).collect();
     let deployments = checked.deployments.iter().enumerate().map(|(index, deployment)| {
         let account = &checked.accounts[deployment.account];
         let endpoint = endpoints.by_account[&deployment.account];
-        Arc::new(self::deployment(index as u32, deployment, account, endpoint))
+        let own = catalog.get(deployment.name.as_str()).cloned();
+        Arc::new(self::deployment(index as u32, deployment, account, endpoint, own))
     });
     let deployments: Vec<_> = deployments.collect();
     let mut groups = ConfigMap::default();
@@ -68,10 +76,17 @@ pub fn snapshot(
         prefixes,
         deployments,
         endpoints: endpoints.all,
+        catalog,
     })
 }
 
-fn deployment(index: u32, checked: &CheckedDeployment, account: &Account, endpoint: u32) -> Deployment {
+fn deployment(
+    index: u32,
+    checked: &CheckedDeployment,
+    account: &Account,
+    endpoint: u32,
+    own: Option<Arc<Model>>,
+) -> Deployment {
     let mut lines = format!("host: {}\r\n", account.base.host_header()).into_bytes();
     for (name, value) in &account.headers {
         lines.extend_from_slice(name.as_bytes());
@@ -81,7 +96,11 @@ fn deployment(index: u32, checked: &CheckedDeployment, account: &Account, endpoi
     }
     // We look into answers, so none may come compressed.
     lines.extend_from_slice(format!("user-agent: {USER_AGENT}\r\naccept-encoding: identity\r\n").as_bytes());
+    let model = checked.model.as_deref();
+    let built_in = || Some(Arc::new(catalog::find(account.catalog, model?)?.model));
     Deployment {
+        catalog: account.catalog,
+        model: own.or_else(built_in),
         index,
         name: checked.name.as_str().into(),
         provider: account.provider,

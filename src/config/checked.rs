@@ -9,6 +9,7 @@
 
 mod accounts;
 mod client_keys;
+mod facts;
 mod listeners;
 mod models;
 
@@ -26,7 +27,8 @@ use super::{
     settings::{Listen, Settings},
     snapshot::{Server, Snapshot},
 };
-use std::path::Path;
+use crate::catalog::Model;
+use std::{collections::BTreeMap, path::Path};
 
 /// A configuration that may be used, its references between parts resolved to positions.
 pub struct Checked {
@@ -36,6 +38,8 @@ pub struct Checked {
     pub accounts: Vec<Account>,
     pub deployments: Vec<CheckedDeployment>,
     pub groups: Vec<Group>,
+    /// The operator's models by "provider/model".
+    pub catalog: BTreeMap<String, Model>,
 }
 
 /// Checks a configuration and builds what is published. Endpoints of `previous` whose key and pool are unchanged are reused, with
@@ -66,8 +70,9 @@ pub fn check(config: &raw::Config, report: &mut Report<'_>) -> (Checked, Setting
     let keys = client_keys::client_keys(&config.keys, report);
     let accounts = accounts::accounts(config, &settings, report);
     let (deployments, groups) = models::models(config, &accounts, report);
+    let catalog = facts::facts(config, &accounts, &deployments, report);
     let open_access = config.server.open_access;
-    (Checked { server, open_access, keys, accounts, deployments, groups }, settings)
+    (Checked { server, open_access, keys, accounts, deployments, groups, catalog }, settings)
 }
 
 /// Feeds any text through load and check. References resolve to nothing: a fuzzer must not read files.

@@ -7,7 +7,11 @@
 // The comments are what editors show to operators, who read no rustdoc markup.
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls)]
 
-use crate::{limits, providers::registry};
+mod facts;
+
+pub use facts::{CatalogModel, OffPeakPrice, OtherPrice, Price, TierPrice};
+
+use crate::{catalog, limits, providers::registry};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{borrow::Cow, collections::BTreeMap, fmt};
@@ -26,6 +30,10 @@ pub struct Config {
     pub providers: BTreeMap<String, Provider>,
     /// What clients may ask for, and which deployments serve it.
     pub models: Vec<Model>,
+    /// What models can and cost, where the built-in catalog (`ringway models`) is wrong or silent: by "provider/model", a name from
+    /// [providers] and the provider's name of the model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub catalog: BTreeMap<String, CatalogModel>,
 }
 
 /// The side that clients connect to.
@@ -197,6 +205,10 @@ pub struct Provider {
     /// Allow http:// to a host that is neither local nor private. The credential then travels unprotected.
     #[serde(default)]
     pub allow_plaintext: bool,
+    /// Whose part of the built-in catalog describes its models; that of its kind when not given. `ringway models` lists the choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "catalog_providers")]
+    pub catalog: Option<String>,
     /// Headers to add to every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, SecretText>,
@@ -216,6 +228,7 @@ impl Provider {
             ca_file: None,
             http: Http::Auto,
             allow_plaintext: false,
+            catalog: None,
             headers: BTreeMap::new(),
             quirks: Quirks::default(),
             pool: Pool::default(),
@@ -225,6 +238,11 @@ impl Provider {
 
 fn provider_kinds(_: &mut SchemaGenerator) -> Schema {
     let ids: Vec<_> = registry::PROVIDERS.iter().map(|provider| provider.id).collect();
+    json_schema!({ "type": "string", "enum": ids })
+}
+
+fn catalog_providers(_: &mut SchemaGenerator) -> Schema {
+    let ids: Vec<_> = catalog::providers().collect();
     json_schema!({ "type": "string", "enum": ids })
 }
 

@@ -75,7 +75,8 @@ impl<'w> Walk<'w, '_, '_> {
             (Value::Table(_), Some("object")) => self.table(node, schema, path),
             (Value::Array(items), Some("array")) => self.array(items, schema, path),
             (Value::String(text), Some("string")) => self.string(text, schema, path),
-            (Value::Datetime(_), Some("string")) if schema.get("format").is_some_and(|name| name == "date-time") => {}
+            (Value::Datetime(_), Some("string"))
+                if schema.get("format").is_some_and(|name| name == "date-time" || name == "date") => {}
             (Value::Integer(number), Some("integer")) => self.integer(*number, schema, path),
             (Value::Boolean(_), Some("boolean")) => {}
             (_, expected) => self.mismatch(node, expected.unwrap_or_default(), schema, path),

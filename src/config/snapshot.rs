@@ -5,7 +5,10 @@
 //! Nothing in it changes after it is published, except `Endpoint::addresses`, which the resolver replaces.
 
 use super::lookup::ConfigMap;
-use crate::providers::Provider;
+use crate::{
+    catalog::{self, Model},
+    providers::Provider,
+};
 use arc_swap::ArcSwap;
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -27,6 +30,8 @@ pub struct Snapshot {
     pub deployments: Vec<Arc<Deployment>>,
     /// Every distinct upstream address; `Deployment::endpoint` is a position here.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// What the operator says of models, over what the built-in catalog says: by account and the name that goes upstream, with `/` between them.
+    pub catalog: ConfigMap<Box<str>, Arc<Model>>,
 }
 
 /// Settings of the downstream side.
@@ -114,6 +119,10 @@ pub struct Deployment {
     pub base_path: Box<str>,
     /// The model name to send. `None`: the client's name less the group's prefix.
     pub upstream_model: Option<Box<str>>,
+    /// Whose part of the built-in catalog describes its models.
+    pub catalog: &'static str,
+    /// What is known of `upstream_model`; `None` if nothing is, or if the name is the client's. [`Snapshot::model`] answers for both.
+    pub model: Option<Arc<Model>>,
     /// What of the credential goes into each request: header name (lower case) and value. Values are secret.
     pub headers: Vec<(Box<str>, Secret)>,
     /// The constant lines of an HTTP/1.1 request head to this deployment: host, credential, user-agent, accept-encoding;
@@ -290,5 +299,18 @@ impl Snapshot {
             .iter()
             .find(|(prefix, _)| model.len() > prefix.len() && model.starts_with(&**prefix))
             .map(|(prefix, group)| Resolved { group, rest: prefix.len() })
+    }
+
+    /// What is known of the model `name` at a deployment. Nothing is computed where the deployment names its model; where the name is the
+    /// client's, the catalog is searched, which takes some thousand instructions and one allocation or two.
+    pub fn model(&self, deployment: &Deployment, name: &str) -> Option<Arc<Model>> {
+        if deployment.upstream_model.is_some() {
+            return deployment.model.clone();
+        }
+        // Such a deployment is called `account/*`.
+        let account = deployment.name.trim_end_matches('*');
+        let own = || self.catalog.get(format!("{account}{name}").as_str()).cloned();
+        let own = if self.catalog.is_empty() { None } else { own() };
+        own.or_else(|| Some(Arc::new(catalog::find(deployment.catalog, name)?.model)))
     }
 }

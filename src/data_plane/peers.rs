@@ -189,6 +189,8 @@ pub fn deployment() -> Deployment {
         endpoint: 0,
         base_path: "/v1".into(),
         upstream_model: None,
+        catalog: "openai",
+        model: None,
         headers: vec![("authorization".into(), Secret::new(*b"Bearer abc"))],
         http1_lines: Secret::new(*b"host: peer.test\r\n"),
         http1_chat_start: http1_chat_start("/v1", b"host: peer.test\r\n"),

@@ -45,6 +45,7 @@ pub fn empty(generation: u64) -> Snapshot {
         open_access: false,
         groups: ConfigMap::default(),
         prefixes: Vec::new(),
+        catalog: Default::default(),
         deployments: Vec::new(),
         endpoints: Vec::new(),
     }
@@ -87,6 +88,8 @@ pub fn add_deployment(snapshot: &mut Snapshot, name: &str) -> u32 {
         endpoint: 0,
         base_path: "/v1".into(),
         upstream_model: None,
+        catalog: "openai",
+        model: None,
         headers: Vec::new(),
         http1_lines: Secret::new(Vec::new()),
         http1_chat_start: http1_chat_start("/v1", b""),

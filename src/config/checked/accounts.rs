@@ -2,6 +2,7 @@
 
 use super::listeners::absolute;
 use crate::{
+    catalog,
     config::{
         address::{self, BaseUrl},
         diagnostic::{Report, quote},
@@ -18,6 +19,8 @@ pub struct Account {
     /// Its path in the configuration, for errors.
     pub path: String,
     pub provider: &'static Provider,
+    /// Whose part of the built-in catalog describes its models.
+    pub catalog: &'static str,
     pub base: BaseUrl,
     pub http: HttpVersions,
     pub ca_file: Option<String>,
@@ -47,7 +50,10 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
         report.error(&join(&path, "kind"), format!("{} is not a known kind", quote(&raw.kind)));
         &registry::PROVIDERS[0]
     });
+    // As with the kinds, only the schema refuses another name.
+    let catalog = raw.catalog.as_deref().and_then(|name| catalog::providers().find(|listed| *listed == name));
     Account {
+        catalog: catalog.unwrap_or(provider.id),
         base: base_url(raw, provider, settings, &path, report),
         http: match raw.http {
             raw::Http::Auto => HttpVersions::Auto,

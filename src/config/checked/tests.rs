@@ -55,6 +55,30 @@ fn names_resolve_exactly_then_by_the_longest_prefix() {
     check("", None);
 }
 
+/// The operator's word first, then the catalog's; whether the deployment names the model or the client does.
+#[test]
+fn models_are_described_by_the_operator_then_by_the_catalog() {
+    let mut config = config(openai());
+    config.models = vec![model("*", &["p/*"]), model("named", &["p/gpt-4o", "p/gpt-4.1", "p/unheard-of"])];
+    let facts = raw::CatalogModel { context_tokens: Some(1), ..raw::CatalogModel::default() };
+    config.catalog = [("p/gpt-4o".to_owned(), facts.clone()), ("p/tuned".to_owned(), facts)].into();
+    let snapshot = built(&config, None);
+    let check = |deployment: usize, name: &str, context_tokens: Option<u32>, output_tokens_max: Option<u32>| {
+        let model = snapshot.model(&snapshot.deployments[deployment], name);
+        assert_eq!(model.as_ref().and_then(|model| model.context_tokens), context_tokens, "{deployment} {name}");
+        assert_eq!(model.as_ref().and_then(|model| model.output_tokens_max), output_tokens_max, "{deployment} {name}");
+    };
+    check(0, "gpt-4o", Some(1), Some(16_384));
+    check(0, "gpt-4.1", Some(1_047_576), Some(32_768));
+    check(0, "gpt-4.1-2031-01-01", Some(1_047_576), Some(32_768));
+    check(0, "tuned", Some(1), None);
+    check(0, "unheard-of", None, None);
+    // Here the name that the client used does not matter.
+    check(1, "named", Some(1), Some(16_384));
+    check(2, "named", Some(1_047_576), Some(32_768));
+    check(3, "gpt-4o", None, None);
+}
+
 #[test]
 fn request_lines_hold_host_credential_and_headers() {
     let mut provider = openai();

@@ -131,6 +131,8 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         endpoint,
         base_path: "/v1".into(),
         upstream_model: None,
+        catalog: "openai",
+        model: None,
         headers: Vec::new(),
         http1_lines: Secret::new(*b"host: upstream\r\n"),
         http1_chat_start: http1_chat_start("/v1", b"host: upstream\r\n"),
