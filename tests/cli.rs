@@ -113,7 +113,54 @@ fn providers_are_listed() {
 }
 
 #[test]
+fn models_are_listed_and_filtered() {
+    let all = ringway(&["models"], &[]);
+    assert!(all.status.success() && stdout(&all).lines().count() > 500, "{}", stderr(&all));
+    let some =
+        ["models", "--provider", "anthropic,bedrock", "--capability", "tools,vision", "--price-max", "5", "haiku"];
+    let text = stdout(&ringway(&some, &[]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("MODEL ") && lines[0].contains("CONTEXT") && lines.len() > 3, "{text}");
+    assert!(lines[1..].iter().all(|line| line.contains("haiku") && line.contains("tools")), "{text}");
+    let wrong = ringway(&["models", "--provider", "antropic"], &[]);
+    assert_eq!((wrong.status.code(), stdout(&wrong).as_str()), (Some(1), ""));
+    assert!(stderr(&wrong).contains("did you mean 'anthropic'?"), "{}", stderr(&wrong));
+}
+
+#[test]
+fn models_as_json_with_what_the_operator_says() {
+    let arguments = ["models", "--json", "--config", "tests/config/good/catalog.toml", "--provider", "openai,ours"];
+    let output = ringway(&arguments, &[("CANARY_KEY", "sk-canary-0123456789")]);
+    let models: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    let find = |provider: &str, id: &str| {
+        let found = models.iter().find(|model| model["provider"] == provider && model["id"] == id);
+        found.unwrap_or_else(|| panic!("{provider}/{id}"))
+    };
+    let own = find("openai", "gpt-4o");
+    assert_eq!((&own["configured"], &own["price"]["input_picousd"]), (&true.into(), &2_000_000.into()));
+    assert_eq!(own["cannot"], serde_json::json!(["tools", "json_schema"]));
+    assert_eq!(find("openai", "gpt-5-of-ours")["retires_on"], "2027-01-31");
+    assert_eq!(find("ours", "tuned")["context_tokens"], 100_000);
+    let built_in = find("openai", "gpt-5.5");
+    assert_eq!(
+        (&built_in["configured"], &built_in["price"]["tiers"][0]["above_tokens"]),
+        (&false.into(), &272_000.into())
+    );
+    assert!(!stdout(&output).contains("canary"));
+
+    let broken = ringway(&["models", "--config", "tests/config/bad/catalog.toml"], &[]);
+    assert_eq!((broken.status.code(), stdout(&broken).as_str()), (Some(1), ""));
+}
+
+#[test]
 fn wrong_arguments_are_status_2() {
+    for arguments in [
+        &["models", "--kind", "chats"][..],
+        &["models", "--capability", "tools,telepathy"],
+        &["models", "--price-max", "x"],
+    ] {
+        assert_eq!(ringway(arguments, &[]).status.code(), Some(2), "{arguments:?}");
+    }
     for arguments in [&["serve", "--shards", "0"][..], &["nothing"], &["check", "--nothing"], &["keys"]] {
         assert_eq!(ringway(arguments, &[]).status.code(), Some(2), "{arguments:?}");
     }

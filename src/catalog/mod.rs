@@ -35,32 +35,39 @@ pub use words::{Capability, Kind, Modality, Set, Word};
 
 use jiff::civil::Date;
 use rates::RateCard;
+use serde::{Serialize, Serializer};
 
 /// What is known of one model at one provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Model {
     pub kind: Kind,
     /// Tokens of input and output together.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub context_tokens: Option<u32>,
     /// Most tokens of input, where that is less than the context.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens_max: Option<u32>,
     /// Most tokens of output, reasoning included: the ceiling that a request may ask for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens_max: Option<u32>,
     pub takes: Set<Modality>,
     pub gives: Set<Modality>,
     pub can: Set<Capability>,
     pub cannot: Set<Capability>,
     /// Tokens of the shortest prompt that the provider caches.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_tokens_min: Option<u32>,
     /// `None` where no price is known, which is not the same as a price of 0.
+    #[serde(rename = "price", skip_serializing_if = "Option::is_none")]
     pub rates: Option<RateCard>,
     /// The day on which the provider retires it, as far as announced.
+    #[serde(serialize_with = "day", skip_serializing_if = "Option::is_none")]
     pub retires_on: Option<Date>,
     pub checks: Checks,
 }
 
 /// How far a price can be trusted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Checks {
     /// Lists that were compared, and how many of them have the same price.
     pub compared: u8,
@@ -126,6 +133,10 @@ impl Model {
         }
         self.cannot.contains(capability).then_some(false)
     }
+}
+
+fn day<S: Serializer>(date: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&date.map_or_else(String::new, |date| date.to_string()))
 }
 
 /// The models of one provider.

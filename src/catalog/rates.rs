@@ -8,43 +8,57 @@
 //! (or the output) does, rounded up. A tier holds for the whole request, not only for the tokens above its bound: so OpenAI,
 //! Anthropic and Google charge.
 
+use serde::{Serialize, Serializer};
+use std::fmt;
+
 /// Everything that a model is charged by. A price that is 0 is one of 0; a model without any price has no rate card.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RateCard {
     /// Per token, while no tier and no off-peak window holds; `None` where tokens are not what is charged.
+    #[serde(flatten)]
     pub tokens: Option<TokenRates>,
     /// For each image that was made, in picodollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image_picousd: Option<u64>,
     /// For each second of sound or pictures, in picodollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub second_picousd: Option<u64>,
     /// For each character of text that was spoken, in picodollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub character_picousd: Option<u64>,
     /// For each request, in picodollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_picousd: Option<u64>,
 }
 
 /// Prices of tokens under all conditions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenRates {
+    #[serde(flatten)]
     pub base: Rates,
     /// Ascending by their bound.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<Tier>,
     /// For what is sent as a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<Rates>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub off_peak: Option<OffPeak>,
 }
 
 /// Rates of requests with many input tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tier {
     /// They hold for requests with more input tokens than this, cached ones included.
     pub above_tokens: u32,
+    #[serde(flatten)]
     pub rates: Rates,
 }
 
 /// Rates at certain times of the week.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OffPeak {
+    #[serde(flatten)]
     pub rates: Rates,
     pub windows: Vec<Window>,
 }
@@ -60,7 +74,7 @@ pub struct Window {
 }
 
 /// Picodollars for a token of each sort.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Rates {
     pub input_picousd: u64,
     pub output_picousd: u64,
@@ -221,6 +235,24 @@ impl Window {
         let weekday = (unix_s / DAY_S + 3) % 7;
         let minute = unix_s % DAY_S / 60;
         self.days >> weekday & 1 == 1 && (u64::from(self.from_minute)..u64::from(self.to_minute)).contains(&minute)
+    }
+}
+
+/// As [`Window::from_text`] reads it.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for day in (0..7).filter(|day| self.days >> day & 1 == 1) {
+            write!(f, "{}", day + 1)?;
+        }
+        let clock = |minute: u16| (minute / 60, minute % 60);
+        let ((from_h, from_m), (to_h, to_m)) = (clock(self.from_minute), clock(self.to_minute));
+        write!(f, ":{from_h:02}{from_m:02}-{to_h:02}{to_m:02}")
+    }
+}
+
+impl Serialize for Window {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

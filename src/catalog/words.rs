@@ -4,7 +4,7 @@
 //! what is printed.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// A word of a closed list.
@@ -186,5 +186,12 @@ impl<W: Word> fmt::Display for Set<W> {
 impl<W: Word> fmt::Debug for Set<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{self}]")
+    }
+}
+
+/// A list of names.
+impl<W: Word> Serialize for Set<W> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(W::name))
     }
 }

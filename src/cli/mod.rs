@@ -6,11 +6,15 @@
 pub mod check;
 pub mod demo;
 pub mod keys;
+pub mod models;
 pub mod providers;
 pub mod schema;
 pub mod serve;
 
-use crate::config::{origin::Overrides, raw::Driver};
+use crate::{
+    catalog::Kind,
+    config::{origin::Overrides, raw::Driver},
+};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -40,6 +44,8 @@ pub enum Command {
     Keys(KeysCommand),
     /// List the kinds of provider that are known.
     Providers,
+    /// List models: what they take and can, and what they cost.
+    Models(ModelsArgs),
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -94,6 +100,34 @@ pub struct CheckArgs {
     pub print_effective: bool,
 }
 
+#[derive(Debug, Clone, Default, Args)]
+pub struct ModelsArgs {
+    /// Only models with this in "provider/model"; '*' stands for anything
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// With what this configuration says of models; conf.d/*.toml beside it is read too [default: the built-in catalog alone]
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// Only models of these providers, with commas between them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub provider: Vec<String>,
+    /// Only models that are asked through this: chat, responses, completion, embedding, image, transcription, speech, moderation or rerank
+    #[arg(long, value_name = "KIND", value_parser = models::kind)]
+    pub kind: Option<Kind>,
+    /// Only models that are known to have all of these, with commas between them: tools, vision, json_schema, reasoning and so on
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = models::wanted)]
+    pub capability: Vec<models::Wanted>,
+    /// Only models with at least so many tokens of context
+    #[arg(long, value_name = "TOKENS")]
+    pub context_min: Option<u32>,
+    /// Only models of which a million tokens, of input and of output, cost at most so many dollars
+    #[arg(long, value_name = "USD", value_parser = models::usd)]
+    pub price_max: Option<u64>,
+    /// Print JSON: all that is known, prices in picodollars ($1 per million tokens is 1000000)
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysCommand {
     /// Make a key: it is printed once, with the lines to add to the configuration.
@@ -125,6 +159,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Schema => schema::run(),
         Command::Keys(KeysCommand::Create(args)) => keys::create(args),
         Command::Providers => providers::run(),
+        Command::Models(args) => models::run(args),
     }
 }
 

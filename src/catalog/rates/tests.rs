@@ -24,6 +24,13 @@ fn windows_hold_from_their_first_minute_to_before_their_last() {
 }
 
 #[test]
+fn windows_are_written_as_they_are_read() {
+    for text in ["1:0000-0001", "67:0000-2400", "1234567:0930-1745"] {
+        assert_eq!(Window::from_text(text).expect(text).to_string(), text);
+    }
+}
+
+#[test]
 fn what_is_no_window() {
     for text in ["", "1", "1:", "1:0400", "8:0400-0600", ":0400-0600", "1:0600-0400", "1:0400-0400", "1:0400-2401"] {
         assert_eq!(Window::from_text(text), None, "{text}");
