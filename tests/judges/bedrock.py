@@ -15,6 +15,8 @@ import botocore.model
 import botocore.validate
 from botocore.eventstream import EventStreamBuffer
 
+from judges import rules
+
 SCALARS = {"integer": int, "long": int, "boolean": bool, "string": str, "double": (int, float), "float": (int, float)}
 
 
@@ -46,20 +48,18 @@ class Bedrock:
         buffer = EventStreamBuffer()
         buffer.add_data(data)
         union = self.service.operation_model("ConverseStream").output_shape.members["stream"]
-        said, names, length = [], [], 0
+        said, events, length = [], [], 0
         for at, frame in enumerate(buffer):
             length += frame.prelude.total_length
             kind = frame.headers.get(":event-type") or frame.headers.get(":exception-type")
             if kind not in union.members:
                 said.append(f"frame {at}: {kind!r} is no event")
                 continue
-            names.append(kind)
-            self._read(json.loads(frame.payload), union.members[kind], f"frame {at} ({kind})", said)
+            events.append({kind: json.loads(frame.payload)})
+            self._read(events[-1][kind], union.members[kind], f"frame {at} ({kind})", said)
         if length != len(data):
             said.append(f"{len(data) - length} bytes after the last whole frame")
-        if not said and names[0] != "messageStart" and not names[0].endswith("Exception"):
-            said.append(f"begins with {names[0]}")
-        return said
+        return said or rules.broken_stream("bedrock_converse", events)
 
     def _read(self, value, shape, path, said):
         """The value as a caller of botocore would give it; complaints go to `said`."""

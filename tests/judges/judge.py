@@ -86,6 +86,12 @@ class AnthropicElsewhere(AnthropicRequest, total=False):
     anthropic_beta: list[str]
 
 
+class AnthropicPing(TypedDict):
+    """Skipped by the client before it looks for a type."""
+
+    type: Required[Literal["ping"]]
+
+
 class GeminiRequest(TypedDict, total=False):
     """The client flattens its configuration into this on the way; what it reads is `_GenerateContentParameters_to_mldev`."""
 
@@ -173,7 +179,7 @@ class OllamaRequest(TypedDict, total=False):
 
 
 class Dialect:
-    """`path` must match whole; its group `stream`, where it has one, says that a stream is asked for."""
+    """`path` must match whole. A stream must end with `end` if there is one."""
 
     def __init__(self, path, request, whole, events, end=None):
         self.path, self.request, self.whole, self.events, self.end = re.compile(path), request, whole, events, end
@@ -191,20 +197,22 @@ DIALECTS = {
         end="[DONE]",
     ),
     "openai_responses": Dialect(r".*/responses(\?.*)?", ResponseCreateParams, Response, ResponseStreamEvent),
-    "anthropic_messages": Dialect(r".*/v1/messages(\?.*)?", AnthropicRequest, Message, RawMessageStreamEvent),
+    "anthropic_messages": Dialect(
+        r".*/v1/messages(\?.*)?", AnthropicRequest, Message, RawMessageStreamEvent | AnthropicPing
+    ),
     "anthropic_elsewhere": Dialect(
-        r".*/models/[^/]+:(rawPredict|(?P<stream>streamRawPredict))|/model/[^/]+/(invoke|(?P<streams>invoke-with-response-stream))",
+        r".*/models/[^/]+:(rawPredict|streamRawPredict)|/model/[^/]+/(invoke|invoke-with-response-stream)",
         AnthropicElsewhere,
         Message,
-        RawMessageStreamEvent,
+        RawMessageStreamEvent | AnthropicPing,
     ),
     "gemini": Dialect(
-        r"/(v1|v1beta|v1beta1)/.*models/[^/:]+:(generateContent|(?P<stream>streamGenerateContent\?alt=sse))",
+        r"/(v1|v1beta|v1beta1)/.*models/[^/:]+:(generateContent|streamGenerateContent\?alt=sse)",
         GeminiRequest,
         google.GenerateContentResponse,
         google.GenerateContentResponse,
     ),
-    "bedrock_converse": Dialect(r"/model/[^/]+/(converse|(?P<stream>converse-stream))", None, None, None),
+    "bedrock_converse": Dialect(r"/model/[^/]+/(converse|converse-stream)", None, None, None),
     "cohere_chat": Dialect(r"/v2/chat", CohereRequest, V2ChatResponse, V2ChatStreamResponse),
     "ollama": Dialect(r"/api/chat", OllamaRequest, ollama.ChatResponse, ollama.ChatResponse),
 }
@@ -294,6 +302,11 @@ def of_answer(dialect, judge, value, wanted, path):
     if dialect == "ollama" and "error" not in value:
         # A call's id and place, which the server says and the client's type leaves out.
         judge = Judge(judge.extensions | {"id", "index"})
+    if dialect == "gemini" and isinstance(value, list):
+        # A stream without alt=sse is an array, and so is an error in it.
+        return [
+            said for at, one in enumerate(value) for said in of_answer(dialect, judge, one, wanted, f"{path}[{at}]")
+        ]
     if is_error(dialect, value):
         return rules.broken_error(dialect, value, path)
     return judge.complaints(value, wanted, path)
@@ -322,8 +335,9 @@ def events_of(text, end):
         if not data:
             continue
         if ended:
-            said.append(f"something comes after {end}")
-        if data == end:
+            said.append("something comes after [DONE]")
+        # Cohere sends it too, not always.
+        if data == "[DONE]":
             ended = True
             continue
         events.append((name, json.loads(data)))

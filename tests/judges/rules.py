@@ -29,8 +29,18 @@ def broken(dialect, body):
 
 
 def broken_stream(dialect, events):
-    rules = {"anthropic_messages": anthropic_stream, "openai_responses": responses_stream, "openai_chat": chat_stream}
-    return list(rules[dialect](events)) if dialect in rules else []
+    rules = {
+        "openai_chat": chat_stream,
+        "mistral": chat_stream,
+        "openai_responses": responses_stream,
+        "anthropic_messages": anthropic_stream,
+        "anthropic_elsewhere": anthropic_stream,
+        "gemini": gemini_stream,
+        "bedrock_converse": bedrock_stream,
+        "cohere_chat": cohere_stream,
+        "ollama": ollama_stream,
+    }
+    return list(rules[dialect](events))
 
 
 # ---- requests ----
@@ -500,3 +510,70 @@ def chat_stream(events):
                 if place not in named and not (call.get("id") and call["function"].get("name")):
                     yield f"chunk {at}: call {place} begins without id and name"
                 named.add(place)
+
+
+def gemini_stream(events):
+    candidates = [candidate for event in events for candidate in event.get("candidates", [])]
+    opened = {candidate.get("index", 0) for candidate in candidates}
+    finished = {candidate.get("index", 0) for candidate in candidates if "finishReason" in candidate}
+    if opened - finished and not any("error" in event for event in events):
+        yield f"no finish reason for {sorted(opened - finished)}"
+
+
+def bedrock_stream(events):
+    """`events` are objects with one member, named as the frame is."""
+    names = [name for event in events for name in event]
+    if not names:
+        yield "nothing in it"
+        return
+    if names[-1].endswith("Exception"):
+        names.pop()
+    elif names[-2:] != ["messageStop", "metadata"]:
+        yield f"ends with {names[-1]}"
+    if names and names[0] != "messageStart":
+        yield f"begins with {names[0]}"
+    yield from in_order(
+        [
+            (name.removeprefix("contentBlock"), event[name].get("contentBlockIndex"))
+            for event in events
+            for name in event
+        ],
+        ("Start", "Delta", "Stop"),
+        begun_by_delta=True,
+    )
+
+
+def cohere_stream(events):
+    kinds = [event["type"] for event in events]
+    if kinds[:1] != ["message-start"]:
+        yield f"begins with {kinds[:1]}"
+    if "message-end" not in kinds:
+        yield "message-end is missing"
+    for thing in ("content", "tool-call"):
+        yield from in_order(
+            [(event["type"], event.get("index")) for event in events],
+            (f"{thing}-start", f"{thing}-delta", f"{thing}-end"),
+        )
+
+
+def ollama_stream(events):
+    if not any("error" in event for event in events) and not events[-1]["done"]:
+        yield "the last line is not done"
+
+
+def in_order(events, names, begun_by_delta=False):
+    """That of the things with an index each begins once, ends once, and has nothing outside; a text of Bedrock's begins unannounced."""
+    start, delta, stop = names
+    is_open, closed = set(), set()
+    for at, (name, index) in enumerate(events):
+        if name == start or (name == delta and begun_by_delta and index not in is_open):
+            if index in is_open | closed:
+                yield f"event {at}: {index} begins twice"
+            is_open.add(index)
+        elif name == delta and index not in is_open:
+            yield f"event {at}: {index} is not open"
+        elif name == stop:
+            if index not in is_open:
+                yield f"event {at}: {index} ends and is not open"
+            is_open.discard(index)
+            closed.add(index)
