@@ -16,7 +16,7 @@ def broken(dialect, body):
     """The rules that a request breaks whose types are right."""
     rules = {
         "openai_chat": openai_chat,
-        "mistral": openai_chat,
+        "mistral": mistral,
         "openai_responses": openai_responses,
         "anthropic_messages": anthropic,
         "anthropic_elsewhere": anthropic,
@@ -105,6 +105,20 @@ def openai_chat(body):
         n=(1, 128),
         top_logprobs=(0, 20),
     )
+
+
+def mistral(body):
+    yield from openai_chat(body)
+    roles = [message["role"] for message in body["messages"]]
+    for at, message in enumerate(body["messages"]):
+        # "Unexpected role 'user' after role 'tool'", as its server says.
+        if at and roles[at - 1 : at + 1] == ["tool", "user"]:
+            yield f"messages[{at}]: a user's turn directly after a result"
+        for call in message.get("tool_calls") or []:
+            if not re.fullmatch("[a-zA-Z0-9]{9}", call.get("id", "")):
+                yield f"messages[{at}]: an id that is not nine letters and digits: {call.get('id')}"
+    if roles[-1:] == ["assistant"] and not body["messages"][-1].get("prefix"):
+        yield "the last turn is the assistant's, and no prefix"
 
 
 def openai_responses(body):

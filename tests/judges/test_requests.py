@@ -126,6 +126,8 @@ WRONG = [
     ("mistral", None, {"stream_options": {"include_usage": True}}, "stream_options is unknown"),
     ("mistral", None, {"messages.1.name": "Ada"}, "name is unknown"),
     ("mistral", None, {"tool_choice": "some"}, "tool_choice"),
+    ("mistral", None, {"messages.2.tool_calls.0.id": "call_1", "messages.3.tool_call_id": "call_1"}, "nine letters"),
+    ("mistral", None, {"messages": [{"role": "assistant", "content": "1."}]}, "no prefix"),
     ("bedrock_converse", None, {"messages.0.content.0": "Hello"}, "is no object"),
     ("bedrock_converse", None, {"messages.0.content.0.type": "text"}, "type is unknown"),
     ("bedrock_converse", None, {"messages.0.content.0.cachePoint": {"type": "default"}}, "exactly one"),
@@ -166,6 +168,12 @@ def test_refuses(dialect, case, changes, complaint):
 def test_our_extensions_are_not_sent_to_openai():
     said = judge.request("openai_chat", None, body_of("openai_chat", "reasoning_history"))
     assert any("thinking_blocks is unknown" in one for one in said)
+
+
+def test_mistral_refuses_a_question_beside_a_result():
+    body = body_of("mistral", None)
+    body["messages"].append({"role": "user", "content": "In French, please."})
+    assert judge.request("mistral", None, body) == ["messages[4]: a user's turn directly after a result"]
 
 
 def test_knows_a_dialect_by_its_path():
