@@ -3,6 +3,7 @@
 //! Neither the router nor the data plane compares provider names; where providers differ, the difference is a field here.
 
 pub mod registry;
+pub mod sigv4;
 
 /// Who we say we are to providers.
 pub const USER_AGENT: &str = concat!("ringway/", env!("CARGO_PKG_VERSION"));
