@@ -7,6 +7,7 @@
 use crate::data_plane::chunked::ChunkedDecoder;
 use crate::data_plane::field_lines::{FieldLines, Stop, begins_with, is_named};
 use crate::data_plane::{downstream, upstream};
+use crate::dialects::bedrock_converse::event_stream::{self, FrameError};
 use crate::dialects::multipart::{ModelFinder, MultipartError};
 use crate::dialects::openai_chat::answer::Answer;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
@@ -26,6 +27,7 @@ pub static TARGETS: &[(&str, Target)] = &[
     ("answer_head", answer_head),
     ("chunked", chunked),
     ("config", config),
+    ("event_stream", event_stream),
     ("multipart", multipart),
     ("request_head", request_head),
     ("scan", scan),
@@ -322,4 +324,39 @@ fn events(stream: &[u8], piece: usize) -> (Vec<Said>, bool) {
         }
     }
     (events, false)
+}
+
+/// An upstream's stream of frames, cut in several ways.
+pub fn event_stream(input: &[u8]) {
+    let whole = messages(input, usize::MAX);
+    for piece in PIECES {
+        assert_eq!(messages(input, piece), whole, "pieces of {piece} bytes");
+    }
+}
+
+/// Payloads, with what the messages are and how many headers they have; how the stream ended.
+type SaidInFrames = (Vec<(Vec<u8>, String, usize)>, Result<bool, FrameError>);
+
+fn messages(stream: &[u8], piece: usize) -> SaidInFrames {
+    const FRAME_BYTES_MAX: usize = 4096;
+    let mut splitter = event_stream::Splitter::new(FRAME_BYTES_MAX);
+    let mut messages = Vec::new();
+    for piece in stream.chunks(piece) {
+        let mut feed = splitter.feed(piece);
+        loop {
+            match feed.next() {
+                Ok(Some(message)) => {
+                    assert!(message.payload.len() <= FRAME_BYTES_MAX);
+                    let kind = format!("{:?}", message.kind());
+                    messages.push((message.payload.to_vec(), kind, message.headers().count()));
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    assert_eq!(feed.next(), Err(error), "a stream that failed stays failed");
+                    return (messages, Err(error));
+                }
+            }
+        }
+    }
+    (messages, Ok(splitter.is_between_messages()))
 }

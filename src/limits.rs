@@ -38,6 +38,9 @@ pub const INTERIM_ANSWERS_MAX: usize = 8;
 /// Longest server-sent event from an upstream, in bytes. Image generation streams carry whole base64 images.
 pub const SSE_EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Most bytes of headers in one message of AWS's event streams: what the format's description allows. Bedrock sends about 100.
+pub const EVENT_STREAM_HEADERS_BYTES_MAX: usize = 128 * 1024;
+
 /// Bytes of a multipart body that are buffered while the `model` part is looked for. SDKs send `file` first and
 /// `model` after it, so this has to hold a whole audio file: the field's limit is 25 MB.
 pub const MULTIPART_PREFIX_BYTES_MAX: usize = 26 * 1024 * 1024;
