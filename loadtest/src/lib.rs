@@ -10,6 +10,7 @@
 mod chunk_mark;
 pub mod compare;
 pub mod hdr;
+mod hpack;
 pub mod limits;
 pub mod load;
 pub mod measure;

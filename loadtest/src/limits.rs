@@ -109,3 +109,10 @@ pub const WINDOW_S_MAX: f64 = 86_400.0;
 /// Exchanges under way at once over HTTP/1.1 in a closed loop. Each takes a port on both sides of the gateway, and what was closed keeps its
 /// port for a minute: more would measure the ports of the machine.
 pub const ACTIVE_CONNECTIONS_HTTP1_MAX: usize = 2_000;
+
+/// Bytes that the simulator's fast mode has answered to one connection and not sent, before it reads on: a client that sends ahead
+/// without reading must not fill the memory.
+pub const FAST_UNSENT_BYTES_MAX: usize = 256 * 1024;
+
+/// Streams of one HTTP/2 connection that the fast mode serves at once, which it announces.
+pub const FAST_STREAMS_MAX: usize = 16_384;

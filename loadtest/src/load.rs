@@ -33,7 +33,7 @@ mod report;
 mod request;
 mod schedule;
 mod tls;
-mod transport;
+pub(crate) mod transport;
 
 use std::io;
 use std::net::SocketAddr;
@@ -69,4 +69,12 @@ fn resolve(target: &Target) -> io::Result<SocketAddr> {
     use std::net::ToSocketAddrs;
     let mut addrs = (target.host.as_str(), target.port).to_socket_addrs()?;
     addrs.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
+}
+
+/// A time to wait, as the kernel wants it.
+pub(crate) fn timespec(time: std::time::Duration) -> rustix::event::Timespec {
+    rustix::event::Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
+    }
 }

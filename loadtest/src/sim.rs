@@ -7,7 +7,7 @@
 //! (`sse` and `gzip` write them), `wire_faults` spoil those, and the wire plays them. `stats` counts, `control` lets other
 //! languages drive it, `fast` is the short way for load, `ca` makes certificates, `refusal` makes addresses that do not answer.
 //!
-//! Each simulator is one thread with its own runtime, so that a blocking test can drive it. Dropping the handle stops it
+//! Each simulator is one thread with its own runtime (or, in the fast mode, its own wheel), so that a blocking test can drive it. Dropping the handle stops it
 //! and closes all its connections at once.
 
 pub mod ca;
@@ -35,6 +35,7 @@ mod wire_faults;
 use std::fmt;
 use std::io as std_io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -107,27 +108,34 @@ impl Sim {
     pub fn start(config: SimConfig) -> std_io::Result<SimHandle> {
         let invalid = |error: String| std_io::Error::new(std_io::ErrorKind::InvalidInput, error);
         let tls = config.tls.as_ref().map(|tls| server_config(tls, config.http2)).transpose().map_err(invalid)?;
-        let fast = config.fast.map(fast::Fast::new);
-        let shared = Shared::try_new(config.seed, config.script, fast).map_err(|error| invalid(error.to_string()))?;
+        let shared = Shared::try_new(config.seed, config.script).map_err(|error| invalid(error.to_string()))?;
         let shared = Arc::new(shared);
         let listener = listen(config.listen)?;
         let addr = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = Server { shared: Arc::clone(&shared), secure: tls.is_some(), tls, http2: config.http2 };
-        let secure = server.secure;
-        let thread = std::thread::Builder::new().name(config.name.clone()).spawn(move || {
-            runtime.block_on(async move {
-                let Ok(listener) = TcpListener::from_std(listener) else {
-                    return;
+        let thread = std::thread::Builder::new().name(config.name.clone());
+        let secure = tls.is_some();
+        let (stop, thread) = match config.fast {
+            Some(options) => {
+                let (wheel, stop) = fast::Wheel::open(listener, tls, config.http2, Arc::clone(&shared), options)?;
+                (Stop::Wheel(stop), thread.spawn(move || wheel.run())?)
+            }
+            None => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let (stop, stopped) = oneshot::channel::<()>();
+                let server = Server { shared: Arc::clone(&shared), secure, tls, http2: config.http2 };
+                let serve = async move {
+                    let Ok(listener) = TcpListener::from_std(listener) else {
+                        return;
+                    };
+                    tokio::select! {
+                        () = server.accept(listener) => {}
+                        // Stopped, or the handle is gone.
+                        _ = stopped => {}
+                    }
                 };
-                tokio::select! {
-                    () = server.accept(listener) => {}
-                    // Stopped, or the handle is gone.
-                    _ = stopped => {}
-                }
-            });
-        })?;
+                (Stop::Runtime(stop), thread.spawn(move || runtime.block_on(serve))?)
+            }
+        };
         Ok(SimHandle { addr, secure, name: config.name, shared, stop: Some(stop), thread: Some(thread) })
     }
 }
@@ -138,8 +146,15 @@ pub struct SimHandle {
     secure: bool,
     name: String,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<Stop>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What stops a simulator's thread by being dropped.
+#[expect(dead_code, reason = "held to be dropped")]
+enum Stop {
+    Runtime(oneshot::Sender<()>),
+    Wheel(UnixStream),
 }
 
 impl SimHandle {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::epoll;
 
 use super::connection::{Begun, Connection, Fate, Turn};
 use super::exchange::Rules;
@@ -21,6 +21,7 @@ use super::options::{LoadOptions, Pattern, Protocol, Window};
 use super::pauses::Pauses;
 use super::request::{Prepared, Requests};
 use super::schedule::{Schedule, Share};
+use super::timespec;
 use super::transport::Wire;
 
 /// Between two attempts to connect to a target that refuses.
@@ -380,8 +381,4 @@ impl Wheel {
             Ok(())
         })
     }
-}
-
-fn timespec(time: Duration) -> Timespec {
-    Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(time.subsec_nanos()) }
 }

@@ -58,6 +58,7 @@ impl Http1 {
     }
 
     pub fn serve(&mut self, turn: &mut Turn) -> Fate {
+        self.transport.wake();
         let writes = if self.exchange.is_some() && !self.is_written(turn) {
             self.write(turn)
         } else {

@@ -167,6 +167,7 @@ impl Http2 {
     }
 
     pub fn serve(&mut self, turn: &mut Turn) -> Fate {
+        self.transport.borrow_mut().wake();
         loop {
             self.news.connection.store(false, Relaxed);
             let mut context = Context::from_waker(&self.waker);

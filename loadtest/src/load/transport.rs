@@ -14,7 +14,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, Connection as Session, ServerConfig, ServerConnection};
 
 use super::options::Manners;
 use super::pace::Pace;
@@ -27,9 +27,10 @@ pub(super) struct Wire {
     pub manners: Manners,
 }
 
-pub(super) struct Transport {
+/// Of a client, or of the simulator in its fast mode.
+pub(crate) struct Transport {
     link: Link,
-    tls: Option<Box<ClientConnection>>,
+    tls: Option<Box<Session>>,
     /// TLS has not taken all that it was given.
     has_more: bool,
     /// What the epoll set was last told.
@@ -43,6 +44,8 @@ struct Link {
     writes: Option<Pace>,
     /// The last write did not take all.
     is_full: bool,
+    /// The last read did not fill its buffer: there was no more.
+    is_drained: bool,
 }
 
 /// For a handshake: after this a target is not there.
@@ -76,16 +79,34 @@ impl Wire {
         let tls = match &self.tls {
             Some((config, name)) => {
                 let session = ClientConnection::new(Arc::clone(config), name.clone());
-                Some(Box::new(session.map_err(io::Error::other)?))
+                Some(Box::new(session.map_err(io::Error::other)?.into()))
             }
             None => None,
         };
-        let link = Link { socket, reads, writes, is_full: false };
+        let link = Link { socket, reads, writes, is_full: false, is_drained: false };
         Ok(Transport { link, tls, has_more: false, watched: EventFlags::empty() })
     }
 }
 
 impl Transport {
+    /// The other side: of a non-blocking socket that has been accepted.
+    pub fn accepted(socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> io::Result<Self> {
+        let tls = match tls {
+            Some(config) => {
+                let session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+                Some(Box::new(session.into()))
+            }
+            None => None,
+        };
+        let link = Link { socket, reads: None, writes: None, is_full: false, is_drained: false };
+        Ok(Transport { link, tls, has_more: false, watched: EventFlags::empty() })
+    }
+
+    /// The TLS below, if there is any.
+    pub fn session(&self) -> Option<&Session> {
+        self.tls.as_deref()
+    }
+
     pub fn socket(&self) -> &TcpStream {
         &self.link.socket
     }
@@ -107,6 +128,11 @@ impl Transport {
         Ok(agreed)
     }
 
+    /// The socket has been reported ready: what was known of it is old.
+    pub fn wake(&mut self) {
+        self.link.is_drained = false;
+    }
+
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
             return self.link.read(buffer);
@@ -115,16 +141,19 @@ impl Transport {
             match tls.reader().read(buffer) {
                 // Without a close_notify a cut cannot be told from an end: both are the end here.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // What is known to be empty is not asked again, which is a system call less.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && !std::mem::take(&mut self.link.is_drained) => {}
                 other => return other,
             }
             if tls.read_tls(&mut self.link)? == 0 {
                 return Ok(0);
             }
-            tls.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            let processed = tls.process_new_packets();
+            // What goes out may be the alert that says why it fails.
             if tls.wants_write() {
                 flush(tls, &mut self.link)?;
             }
+            processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         }
     }
 
@@ -154,7 +183,7 @@ impl Transport {
         let mut interest = EventFlags::empty();
         interest.set(EventFlags::IN, pause(&self.link.reads).is_none());
         // Until the handshake is over TLS keeps so much and no more: there is room, but not for us.
-        let tls_wants = |tls: &ClientConnection| tls.wants_write() || (self.has_more && !tls.is_handshaking());
+        let tls_wants = |tls: &Session| tls.wants_write() || (self.has_more && !tls.is_handshaking());
         let wants_write = self.link.is_full || self.tls.as_deref().is_some_and(tls_wants);
         interest.set(EventFlags::OUT, wants_write && pause(&self.link.writes).is_none());
         interest
@@ -176,7 +205,7 @@ fn pause(pace: &Option<Pace>) -> Option<Instant> {
     pace.as_ref().and_then(Pace::paused_until)
 }
 
-fn flush(tls: &mut ClientConnection, link: &mut Link) -> io::Result<bool> {
+fn flush(tls: &mut Session, link: &mut Link) -> io::Result<bool> {
     while tls.wants_write() {
         match tls.write_tls(link) {
             Ok(_) => {}
@@ -192,7 +221,9 @@ fn flush(tls: &mut ClientConnection, link: &mut Link) -> io::Result<bool> {
 impl Read for Link {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(pace) = &mut self.reads else {
-            return receive(&self.socket, buffer);
+            let count = receive(&self.socket, buffer)?;
+            self.is_drained = count < buffer.len();
+            return Ok(count);
         };
         let most = pace.allowed(Instant::now()).min(buffer.len());
         if most == 0 {

@@ -12,7 +12,6 @@ use memchr::memmem;
 
 use super::answer::{self, ApiError, Reply, Request, Setting, Target, Trouble, field_in_passing};
 use super::control;
-use super::fast::Fast;
 use super::fault::Kind;
 use super::play::Play;
 use super::rate::{Allowance, Limiter, RateLimit};
@@ -24,7 +23,6 @@ use super::{reply_faults, wire_faults};
 pub(crate) struct Shared {
     pub seed: u64,
     pub counters: Counters,
-    pub fast: Option<Fast>,
     serial: AtomicU64,
     active: Mutex<Active>,
 }
@@ -49,11 +47,10 @@ pub(crate) struct Origin {
 }
 
 impl Shared {
-    pub fn try_new(seed: u64, script: Script, fast: Option<Fast>) -> Result<Self, ScriptError> {
+    pub fn try_new(seed: u64, script: Script) -> Result<Self, ScriptError> {
         Ok(Self {
             seed,
             counters: Counters::default(),
-            fast,
             serial: AtomicU64::new(0),
             active: Mutex::new(Active { scripted: Scripted::try_new(script, seed)?, since: Instant::now() }),
         })

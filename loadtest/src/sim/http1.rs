@@ -17,7 +17,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::answer::{ApiError, Request};
 use super::exchange::{Origin, Shared, path_and_query, upload_pace};
-use super::fast;
 use super::io::Io;
 use super::play::{After, Head, Play, Step};
 use super::script::{Connection, Decision};
@@ -68,11 +67,6 @@ impl Wire {
     async fn run(&mut self, connection: u64, rules: &Connection) -> io::Result<()> {
         let mut nth = 0;
         loop {
-            if let Some(fast) = &self.shared.fast
-                && !fast::serve(&mut self.io, &mut self.input, &self.shared, fast).await?
-            {
-                return Ok(());
-            }
             let Some(head) = self.read_head(rules.idle_close_ms).await? else {
                 return Ok(());
             };

@@ -23,7 +23,6 @@ use tokio::time::sleep;
 
 use super::answer::Request;
 use super::exchange::{Origin, Shared, upload_pace};
-use super::fast::{self, Fast, Spoken};
 use super::frames::{Framed, Queue};
 use super::io::Io;
 use super::play::{After, GoAway, Head, Play, Step};
@@ -142,15 +141,6 @@ impl From<h2::Error> for Left {
 
 impl Stream {
     async fn serve(self, request: http::Request<RecvStream>, respond: SendResponse<Bytes>) {
-        if let Some(fast) = &self.shared.fast
-            && !request.uri().path().starts_with("/sim/")
-        {
-            self.shared.counters.exchange_begins();
-            let spoken = Spoken::of(request.uri().path().as_bytes());
-            let outcome = self.serve_fast(fast, spoken, request.into_body(), respond).await;
-            self.shared.counters.exchange_ends(outcome.is_err());
-            return;
-        }
         let (parts, body) = request.into_parts();
         let mut headers: Vec<(String, String)> = parts
             .headers
@@ -175,20 +165,6 @@ impl Stream {
         self.shared.counters.exchange_begins();
         let outcome = self.exchange(request, body, respond).await;
         self.shared.counters.exchange_ends(outcome.is_err());
-    }
-
-    async fn serve_fast(
-        &self,
-        fast: &Fast,
-        spoken: Option<Spoken>,
-        body: RecvStream,
-        respond: SendResponse<Bytes>,
-    ) -> Result<(), Left> {
-        let body = self.read_body(BytesMut::new(), body, None).await?;
-        self.shared.counters.upload_bytes.fetch_add(body.len() as u64, Relaxed);
-        let asked = fast::asks_for_stream(&body);
-        let play = spoken.map_or_else(|| fast.play(asked), |spoken| fast.play_other(spoken, asked));
-        self.play(&play, respond).await
     }
 
     async fn control(&self, mut request: Request, body: RecvStream, respond: SendResponse<Bytes>) -> Result<(), Left> {
