@@ -620,6 +620,18 @@ pub enum ErrorClass {
     Server,
 }
 
+/// What an answer says beside what the upstream does.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Our id of the request.
+    pub id: String,
+    /// The model's name as the client asked for it.
+    pub model: String,
+    pub created_s: u64,
+    /// The client of a stream of OpenAI's dialect asked for the usage chunk.
+    pub usage_asked: bool,
+}
+
 /// An upstream's answer is not what its dialect says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;

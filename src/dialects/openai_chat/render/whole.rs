@@ -1,0 +1,191 @@
+//! An answer as one object. It is put together piece by piece, as it was escaped, and written when it is complete.
+
+use super::stream::{write_thinking_block, write_thought_signature};
+use super::{write_call_id, write_finish, write_identity, write_usage};
+use crate::dialects::canonical::{Event, Facts, Finish, Signature, Usage};
+use crate::json::piece::{Raw, Text};
+use crate::json::write::Writer;
+
+/// An answer that is being put together.
+#[derive(Debug)]
+pub struct Whole {
+    facts: Facts,
+    choices: Vec<Choice>,
+    usage: Option<Usage>,
+}
+
+/// One choice. What was said is kept escaped.
+#[derive(Debug, Default)]
+struct Choice {
+    content: Vec<u8>,
+    refusal: Vec<u8>,
+    reasoning: Vec<u8>,
+    /// Where in `reasoning` the present block of thoughts begins.
+    block_from: usize,
+    /// Elements of `thinking_blocks`, with commas.
+    blocks: Vec<u8>,
+    calls: Vec<Call>,
+    extras: Vec<(&'static str, Raw<'static>)>,
+    /// The value of `finish_reason`.
+    finish: Option<Finish<'static>>,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    call: u32,
+    id: Text<'static>,
+    name: Text<'static>,
+    arguments: Vec<u8>,
+    signature: Option<Signature<'static>>,
+}
+
+impl Whole {
+    pub fn new(facts: Facts) -> Whole {
+        Whole { facts, choices: Vec::new(), usage: None }
+    }
+
+    /// Takes the next step of the answer. An error is not part of it: who sees one answers with that.
+    pub fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Start { .. } | Event::Error(_) | Event::End => {}
+            Event::Text { choice, text } => text.append_escaped(&mut self.choice(*choice).content),
+            Event::Refusal { choice, text } => text.append_escaped(&mut self.choice(*choice).refusal),
+            Event::Thinking { choice, text } => text.append_escaped(&mut self.choice(*choice).reasoning),
+            Event::ThinkingSignature { choice, signature } => {
+                let Choice { reasoning, block_from, blocks, .. } = self.choice(*choice);
+                let thoughts = reasoning.get(*block_from..).unwrap_or_default();
+                write_block(blocks, Some(thoughts), signature);
+                *block_from = reasoning.len();
+            }
+            Event::SealedThinking { choice, signature } => {
+                write_block(&mut self.choice(*choice).blocks, None, signature);
+            }
+            Event::ToolCall { choice, call, id, name, signature } => {
+                let signature = signature.as_ref().map(|signature| Signature {
+                    origin: signature.origin,
+                    value: signature.value.by_ref().into_owned(),
+                });
+                let (id, name) = (id.by_ref().into_owned(), name.by_ref().into_owned());
+                let call = Call { call: *call, id, name, arguments: Vec::new(), signature };
+                self.choice(*choice).calls.push(call);
+            }
+            Event::ToolArguments { choice, call, fragment } => {
+                // The last call is the one that goes on, as a rule.
+                let mut calls = self.choice(*choice).calls.iter_mut().rev();
+                if let Some(call) = calls.find(|known| known.call == *call) {
+                    fragment.append_escaped(&mut call.arguments);
+                }
+            }
+            Event::Extra { choice, name, raw } => {
+                let extras = &mut self.choice(*choice).extras;
+                extras.retain(|(known, _)| known != name);
+                extras.push((name, Raw(raw.0.to_vec().into())));
+            }
+            Event::Finish { choice, reason } => self.choice(*choice).finish = Some(owned(reason)),
+            Event::Usage(usage) => self.usage = Some(*usage),
+        }
+    }
+
+    /// Appends the answer.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        let mut json = Writer::new(out);
+        write_identity(json.open_object(), &self.facts, "chat.completion");
+        json.name("choices").open_array();
+        for (index, choice) in (0..).zip(&self.choices) {
+            choice.write(&mut json, index, &self.facts.id);
+        }
+        json.close_array();
+        if let Some(usage) = &self.usage {
+            write_usage(json.name("usage"), usage);
+        }
+        json.close_object();
+    }
+
+    /// Readers bound the number of choices.
+    fn choice(&mut self, choice: u32) -> &mut Choice {
+        let index = choice as usize;
+        if self.choices.len() <= index {
+            self.choices.resize_with(index + 1, Choice::default);
+        }
+        &mut self.choices[index]
+    }
+}
+
+fn owned(reason: &Finish<'_>) -> Finish<'static> {
+    match reason {
+        Finish::Stop => Finish::Stop,
+        Finish::StopSequence(sequence) => Finish::StopSequence(sequence.by_ref().into_owned()),
+        Finish::Length => Finish::Length,
+        Finish::ContextFull => Finish::ContextFull,
+        Finish::ToolCalls => Finish::ToolCalls,
+        Finish::ContentFilter => Finish::ContentFilter,
+        Finish::Pause => Finish::Pause,
+        Finish::Other(reason) => Finish::Other(reason.by_ref().into_owned()),
+    }
+}
+
+fn write_block(blocks: &mut Vec<u8>, thoughts: Option<&[u8]>, signature: &Signature<'_>) {
+    write_thinking_block(&mut Writer::new(blocks), thoughts, signature);
+}
+
+impl Choice {
+    fn write(&self, json: &mut Writer<'_>, index: u32, answer: &str) {
+        json.open_object().name("index").number(u64::from(index));
+        json.name("message").open_object().name("role").string("assistant").name("content");
+        let says_nothing = self.content.is_empty() && !(self.calls.is_empty() && self.refusal.is_empty());
+        escaped_or_null(json, &self.content, says_nothing);
+        escaped_or_null(json.name("refusal"), &self.refusal, self.refusal.is_empty());
+        if !self.reasoning.is_empty() {
+            escaped_or_null(json.name("reasoning_content"), &self.reasoning, false);
+        }
+        if !self.blocks.is_empty() {
+            json.name("thinking_blocks").open_array().json(&self.blocks).close_array();
+        }
+        if !self.calls.is_empty() {
+            json.name("tool_calls").open_array();
+            for call in &self.calls {
+                call.write(json, index, answer);
+            }
+            json.close_array();
+        }
+        let logprobs = |extra: &&(&str, Raw<'_>)| extra.0 == "logprobs";
+        for (name, raw) in self.extras.iter().filter(|extra| !logprobs(extra)) {
+            json.name(name).raw(raw);
+        }
+        json.close_object().name("logprobs");
+        match self.extras.iter().find(logprobs) {
+            Some((_, raw)) => json.raw(raw),
+            None => json.null(),
+        };
+        json.name("finish_reason");
+        match &self.finish {
+            Some(finish) => write_finish(json, finish),
+            None => {
+                json.null();
+            }
+        }
+        json.close_object();
+    }
+}
+
+impl Call {
+    fn write(&self, json: &mut Writer<'_>, choice: u32, answer: &str) {
+        write_call_id(json.open_object().name("id"), &self.id, answer, choice, self.call);
+        json.name("type").string("function").name("function").open_object().name("name").text(&self.name);
+        // A function without parameters was called without arguments, by some models without an object.
+        let arguments: &[u8] = if self.arguments.is_empty() { b"{}" } else { &self.arguments };
+        escaped_or_null(json.name("arguments"), arguments, false);
+        json.close_object();
+        if let Some(signature) = &self.signature {
+            write_thought_signature(json, signature);
+        }
+        json.close_object();
+    }
+}
+
+fn escaped_or_null(json: &mut Writer<'_>, escaped: &[u8], is_null: bool) {
+    match is_null {
+        true => json.null(),
+        false => json.text(&Text::Escaped(escaped.into())),
+    };
+}
