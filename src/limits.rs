@@ -162,3 +162,6 @@ pub const UPSTREAM_BACKOFF_MS: (u64, u64) = (100, 5_000);
 pub const LINGER_MS: u64 = 2_000;
 pub const LINGER_MS_MAX: u64 = 30_000;
 pub const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Blocks of an answer of Anthropic's API that may be open at once. There is one; the format could have several.
+pub const OPEN_BLOCKS_MAX: usize = 64;

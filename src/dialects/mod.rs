@@ -14,6 +14,7 @@
 //!
 //! [`restore`] stands between reading and rendering where composing had to rename or to wrap.
 
+pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod canonical;
 pub mod endpoints;
