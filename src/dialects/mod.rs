@@ -18,6 +18,7 @@ pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod canonical;
 pub mod endpoints;
+pub mod gemini;
 pub mod multipart;
 pub mod openai_chat;
 pub mod restore;

@@ -1,0 +1,512 @@
+//! Composes a request to a Gemini model.
+//!
+//! What the API has no word for is refused or noted; hints are noted. What it says in another way:
+//!
+//! | asked for | said |
+//! | --- | --- |
+//! | system prompt | `systemInstruction`; within the conversation a user turn |
+//! | tool choice | `toolConfig.functionCallingConfig`; one of several tools or none: `VALIDATED` |
+//! | tools that the model has to keep to (`strict`) | mode `VALIDATED`, where there is a choice; `ANY` keeps to them anyway |
+//! | schema of the answer | `responseJsonSchema`, adapted to its keywords (`schema`); in Google's own form where the model takes no other |
+//! | the same beside tools, before Gemini 3 | a tool that takes the answer |
+//! | effort, budget | `thinkingLevel` or `thinkingBudget`, whichever the model takes |
+//! | members and tools of Gemini's own, from any client | as they are |
+
+mod contents;
+
+use super::names::Names;
+use super::{path, schema};
+use crate::dialects::canonical::{
+    Adapted, Effort, Extra, FunctionTool, Notes, OutputFormat, OutputSchema, Part, PartBody, Reasoning, Request,
+    Target, Tool, ToolChoice, Unsupported,
+};
+use crate::json::piece::{Raw, Text};
+use crate::json::value;
+use crate::json::write::Writer;
+use contents::Contents;
+use std::borrow::Cow;
+
+/// Most stop sequences that the API takes.
+const STOPS_MAX: usize = 5;
+
+/// The path below the provider's base URL, which ends with the API's version.
+pub fn path(model: &str, stream: bool) -> Cow<'static, str> {
+    path::write(model, if stream { path::Verb::Stream } else { path::Verb::Generate }).into()
+}
+
+/// Appends the body of a request to `generateContent` or `streamGenerateContent`, which are the same.
+///
+/// # Errors
+/// The API cannot express what is asked for. What was appended by then means nothing.
+pub fn compose(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    notes: &mut Notes,
+    out: &mut Vec<u8>,
+) -> Result<Adapted, Unsupported> {
+    let Request {
+        system,
+        messages,
+        tools,
+        tool_choice,
+        parallel_tool_calls,
+        output,
+        output_tokens_max,
+        temperature,
+        top_p,
+        top_k,
+        frequency_penalty,
+        presence_penalty,
+        seed,
+        stop,
+        logprobs,
+        answers,
+        reasoning,
+        // Said by the path.
+        stream: _,
+        // Usage is part of every increment.
+        stream_usage: _,
+        user,
+        extras,
+    } = request;
+    let mut names = Names::new(tools);
+    let mut adapted = Adapted::default();
+    if *parallel_tool_calls == Some(false) && !tools.is_empty() {
+        notes.unsupported(target, "parallel_tool_calls", "The model's API cannot limit a turn to one call.")?;
+    }
+    if user.is_some() {
+        notes.hint("user");
+    }
+    let (extras, generation_extras) = own_extras(extras, target, notes)?;
+
+    Writer::new(out).open_object();
+    Contents::new(target, notes, &mut names, Writer::new(out)).write(messages)?;
+    let mut json = Writer::new(out);
+    write_system(system, target, notes, &mut json)?;
+
+    // Before Gemini 3 an answer's form cannot be given beside tools.
+    let form_beside_tools = target.traits.call_ids || !tools.iter().any(|tool| matches!(tool, Tool::Function(_)));
+    let answer_tool = match output {
+        OutputFormat::Schema(schema) if !form_beside_tools => Some(AnswerTool { name: names.unused("answer"), schema }),
+        OutputFormat::JsonObject if !form_beside_tools => {
+            notes.unsupported(target, "response_format", "This model takes no form of the answer beside tools.")?;
+            None
+        }
+        _ => None,
+    };
+    let mut toolbox = Toolbox { target, notes, names: &mut names, json: &mut json };
+    toolbox.tools(tools, answer_tool.as_ref())?;
+    toolbox.choice(tools, tool_choice.as_ref(), answer_tool.as_ref());
+    let has_form = form_beside_tools;
+    if let Some(AnswerTool { name, .. }) = answer_tool {
+        adapted.answer_tool = Some(name.into());
+    }
+
+    // ---- generationConfig ----
+    json.name("generationConfig").open_object();
+    if let Some(tokens) = output_tokens_max {
+        json.name("maxOutputTokens").number(*tokens);
+    }
+    for (param, name, number) in
+        [("temperature", "temperature", temperature), ("top_p", "topP", top_p), ("top_k", "topK", top_k)]
+    {
+        match number {
+            Some(number) if target.traits.sampling => drop(json.name(name).raw(number)),
+            Some(_) => notes.unsupported(target, param, "The model does not let its sampling be set.")?,
+            None => {}
+        }
+    }
+    for (param, name, number) in [
+        ("frequency_penalty", "frequencyPenalty", frequency_penalty),
+        ("presence_penalty", "presencePenalty", presence_penalty),
+    ] {
+        match number {
+            // Gemini 3 knows them no longer.
+            Some(number) if target.traits.call_ids && value::is_truthy(&number.0) => {
+                notes.unsupported(target, param, "The model takes no penalties.")?;
+            }
+            Some(number) if !target.traits.call_ids => drop(json.name(name).raw(number)),
+            _ => {}
+        }
+    }
+    if let Some(seed) = seed {
+        json.name("seed").raw(seed);
+    }
+    if stop.len() > STOPS_MAX {
+        notes.unsupported(target, "stop", "The model's API takes five stop sequences at most.")?;
+    }
+    write_stops(stop, &mut json);
+    if let Some(alternatives) = logprobs {
+        json.name("responseLogprobs").bool(true);
+        if *alternatives > 0 {
+            json.name("logprobs").number(*alternatives);
+        }
+    }
+    if let Some(answers) = answers.filter(|answers| *answers != 1) {
+        json.name("candidateCount").number(answers);
+    }
+    if let Some(reasoning) = reasoning {
+        write_thinking(reasoning, target, notes, &mut json);
+    }
+    match output {
+        OutputFormat::JsonObject if has_form => drop(json.name("responseMimeType").string("application/json")),
+        OutputFormat::Schema(schema) if has_form => {
+            json.name("responseMimeType").string("application/json");
+            write_schema(schema, target, notes, &mut json)?;
+        }
+        _ => {}
+    }
+    for (name, raw) in generation_extras {
+        json.any_name(name).raw(raw);
+    }
+    if json.out.ends_with(b",\"generationConfig\":{") {
+        let all = json.out.len();
+        json.out.truncate(all - b",\"generationConfig\":{".len());
+    } else {
+        json.close_object();
+    }
+
+    for (name, raw) in extras {
+        json.any_name(name).raw(&raw);
+    }
+    json.close_object();
+    adapted.names = names.into_renamed();
+    Ok(adapted)
+}
+
+/// Notes something about `param` unless that was done before.
+fn once(notes: &mut Notes, param: &str, note: impl FnOnce(&mut Notes)) {
+    if !notes.notes.iter().any(|noted| noted.param == param) {
+        note(notes);
+    }
+}
+
+/// Google caches prefixes by itself, or under a name that is asked for.
+fn cache_hint(notes: &mut Notes) {
+    once(notes, "cache_control", |notes| notes.hint("cache_control"));
+}
+
+/// Members of the body that are Gemini's own, whichever client sent them; their names in both spellings.
+const OWN: &[(&str, &str)] =
+    &[("safetySettings", "safety_settings"), ("cachedContent", "cached_content"), ("serviceTier", ""), ("labels", "")];
+
+/// Members of the body, and of its `generationConfig`.
+type Own<'x> = (Vec<(&'x str, Cow<'x, Raw<'x>>)>, Vec<(&'x str, &'x Raw<'x>)>);
+
+/// The extras that this dialect has words for; the others are refused or noted.
+fn own_extras<'x>(extras: &'x [Extra<'x>], target: &Target<'_>, notes: &mut Notes) -> Result<Own<'x>, Unsupported> {
+    let (mut own, mut generation) = (Vec::new(), Vec::new());
+    let mut others = Vec::new();
+    for extra in extras {
+        if let Some(name) = extra.param.strip_prefix("generationConfig.") {
+            generation.push((name, &extra.value));
+            continue;
+        }
+        if let Some((name, _)) = OWN.iter().find(|(camel, snake)| extra.param == *camel || extra.param == *snake) {
+            own.push((*name, Cow::Borrowed(&extra.value)));
+            continue;
+        }
+        if extra.param == "service_tier" {
+            let said = Text::literal(&extra.value.0);
+            if let Some((_, tier)) = TIERS.iter().find(|(theirs, _)| said.says(theirs)) {
+                notes.mapped("service_tier", format!("It is called {tier} here."));
+                own.push(("serviceTier", Cow::Owned(Raw(Cow::Owned(format!("\"{tier}\"").into_bytes())))));
+                continue;
+            }
+        }
+        if extra.param == "modalities" && value_is_text_only(&extra.value) {
+            continue;
+        }
+        others.push(extra);
+    }
+    notes.leave(target, others)?;
+    Ok((own, generation))
+}
+
+/// OpenAI's and Anthropic's service tiers, and Google's that mean the same.
+const TIERS: &[(&str, &str)] =
+    &[("default", "standard"), ("standard_only", "standard"), ("flex", "flex"), ("priority", "priority")];
+
+/// `["text"]`, which is what every answer is.
+fn value_is_text_only(raw: &Raw<'_>) -> bool {
+    crate::json::view::Value::root(&raw.0).elements().all(|modality| modality.says("text"))
+}
+
+fn write_system(
+    system: &[Part<'_>],
+    target: &Target<'_>,
+    notes: &mut Notes,
+    json: &mut Writer<'_>,
+) -> Result<(), Unsupported> {
+    let mut is_open = false;
+    for Part { body, cache } in system {
+        if cache.is_some() {
+            cache_hint(notes);
+        }
+        match body {
+            PartBody::Text(text) if text.is_empty() => {}
+            PartBody::Text(text) => {
+                if !std::mem::replace(&mut is_open, true) {
+                    json.name("systemInstruction").open_object().name("parts").open_array();
+                }
+                json.open_object().name("text").text(text).close_object();
+            }
+            PartBody::Other { param, raw } if param.starts_with("systemInstruction") => {
+                if !std::mem::replace(&mut is_open, true) {
+                    json.name("systemInstruction").open_object().name("parts").open_array();
+                }
+                json.raw(raw);
+            }
+            _ => notes.unsupported(target, "system", "System prompts of the model's API are texts.")?,
+        }
+    }
+    if is_open {
+        json.close_array().close_object();
+    }
+    Ok(())
+}
+
+/// The tool whose input is the answer, where a form of the answer cannot be given.
+struct AnswerTool<'s> {
+    name: String,
+    schema: &'s OutputSchema<'s>,
+}
+
+/// What writing tools needs.
+struct Toolbox<'w, 'o, 'r> {
+    target: &'w Target<'w>,
+    notes: &'w mut Notes,
+    names: &'w mut Names<'r>,
+    json: &'w mut Writer<'o>,
+}
+
+impl Toolbox<'_, '_, '_> {
+    fn tools(&mut self, tools: &[Tool<'_>], answer: Option<&AnswerTool<'_>>) -> Result<(), Unsupported> {
+        if tools.is_empty() {
+            return Ok(());
+        }
+        let before = self.json.out.len();
+        self.json.name("tools").open_array();
+        let functions =
+            || tools.iter().filter_map(|tool| if let Tool::Function(tool) = tool { Some(tool) } else { None });
+        if functions().next().is_some() {
+            self.json.open_object().name("functionDeclarations").open_array();
+            for tool in functions() {
+                self.function(tool)?;
+            }
+            if let Some(AnswerTool { name, schema }) = answer {
+                self.json.open_object().name("name").string(name).name("description");
+                match &schema.description {
+                    Some(description) => self.json.text(description),
+                    None => self.json.string("Gives the answer. Call it when the answer is known."),
+                };
+                self.parameters(&schema.schema, "response_format")?;
+                self.json.close_object();
+            }
+            self.json.close_array().close_object();
+        }
+        for (index, tool) in tools.iter().enumerate() {
+            if let Tool::Other { param, kind, raw } = tool {
+                self.other(index, param, kind, raw)?;
+            }
+        }
+        if self.json.out.ends_with(b"[") {
+            self.json.out.truncate(before);
+        } else {
+            self.json.close_array();
+        }
+        Ok(())
+    }
+
+    fn function(&mut self, tool: &FunctionTool<'_>) -> Result<(), Unsupported> {
+        let FunctionTool { name, description, schema, strict: _, cache } = tool;
+        if cache.is_some() {
+            cache_hint(self.notes);
+        }
+        self.json.open_object().name("name").text(&self.names.upstream(name));
+        if let Some(description) = description {
+            self.json.name("description").text(description);
+        }
+        if let Some(schema) = schema {
+            self.parameters(schema, "tools")?;
+        }
+        self.json.close_object();
+        Ok(())
+    }
+
+    /// Keywords that the model does not know are ignored in the schema of a tool: it stays as the client wrote it.
+    fn parameters(&mut self, schema: &Raw<'_>, param: &'static str) -> Result<(), Unsupported> {
+        if self.target.traits.native_schema {
+            self.json.name("parametersJsonSchema").raw(schema);
+            return Ok(());
+        }
+        let google_s =
+            schema::in_google_s_form(schema).map_err(|why| Unsupported { param: param.into(), why: why.into() })?;
+        self.json.name("parameters").json(&google_s);
+        Ok(())
+    }
+
+    /// A tool that Google runs, in Gemini's own form: from a client of this dialect, or as other gateways take it.
+    fn other(&mut self, index: usize, param: &str, kind: &Text<'_>, raw: &Raw<'_>) -> Result<(), Unsupported> {
+        if let Some(name) = OWN_TOOLS.iter().find(|own| super::is_spelling(&kind.decoded(), own)) {
+            self.json.open_object().name(name).raw(raw).close_object();
+            return Ok(());
+        }
+        let whole = crate::json::view::Value::root(&raw.0);
+        let mut members = whole.members();
+        if let (Some((name, _)), None) = (members.next(), members.next())
+            && OWN_TOOLS.iter().any(|own| super::is_spelling(&String::from_utf8_lossy(&name), own))
+        {
+            self.json.raw(raw);
+            return Ok(());
+        }
+        let param = if param.is_empty() { format!("tools[{index}]") } else { param.to_owned() };
+        self.notes.unsupported(self.target, param, "The model's API has no such tool.")
+    }
+
+    fn choice(&mut self, tools: &[Tool<'_>], choice: Option<&ToolChoice<'_>>, answer: Option<&AnswerTool<'_>>) {
+        let functions =
+            || tools.iter().filter_map(|tool| if let Tool::Function(tool) = tool { Some(tool) } else { None });
+        if functions().next().is_none() {
+            return;
+        }
+        let is_strict = functions().any(|tool| tool.strict == Some(true));
+        let (mode, names): (_, &[Text<'_>]) = match choice {
+            // The answer comes by a call, so there has to be one.
+            None | Some(ToolChoice::Auto | ToolChoice::Required) if answer.is_some() => ("ANY", &[]),
+            None if !is_strict => return,
+            None | Some(ToolChoice::Auto) if is_strict => ("VALIDATED", &[]),
+            None | Some(ToolChoice::Auto) => ("AUTO", &[]),
+            Some(ToolChoice::Required) => ("ANY", &[]),
+            Some(ToolChoice::None) if answer.is_some() => ("ANY", &[]),
+            Some(ToolChoice::None) => ("NONE", &[]),
+            Some(ToolChoice::Tool(name)) => ("ANY", std::slice::from_ref(name)),
+            Some(ToolChoice::Among { names, required }) if *required || answer.is_some() => ("ANY", names),
+            Some(ToolChoice::Among { names, .. }) => ("VALIDATED", names),
+        };
+        let only_the_answer = answer.is_some() && matches!(choice, Some(ToolChoice::None));
+        self.json
+            .name("toolConfig")
+            .open_object()
+            .name("functionCallingConfig")
+            .open_object()
+            .name("mode")
+            .string(mode);
+        if !names.is_empty() || only_the_answer {
+            self.json.name("allowedFunctionNames").open_array();
+            for name in names {
+                self.json.text(&self.names.upstream(name));
+            }
+            if let Some(AnswerTool { name, .. }) = answer {
+                self.json.string(name);
+            }
+            self.json.close_array();
+        }
+        self.json.close_object().close_object();
+    }
+}
+
+/// Tools that Google runs.
+const OWN_TOOLS: &[&str] = &[
+    "googleSearch",
+    "googleSearchRetrieval",
+    "urlContext",
+    "codeExecution",
+    "computerUse",
+    "fileSearch",
+    "googleMaps",
+    "enterpriseWebSearch",
+    "retrieval",
+    "mcpServers",
+];
+
+fn write_stops(stops: &[Text<'_>], json: &mut Writer<'_>) {
+    if stops.is_empty() {
+        return;
+    }
+    json.name("stopSequences").open_array();
+    for stop in stops.iter().take(STOPS_MAX) {
+        json.text(stop);
+    }
+    json.close_array();
+}
+
+fn write_thinking(reasoning: &Reasoning, target: &Target<'_>, notes: &mut Notes, json: &mut Writer<'_>) {
+    let Reasoning { effort, budget_tokens, show } = *reasoning;
+    let wants_none = effort == Some(Effort::None) || budget_tokens == Some(0);
+    if effort.is_none() && budget_tokens.is_none() && show.is_none() {
+        return;
+    }
+    json.name("thinkingConfig").open_object();
+    if let Some(show) = show.filter(|_| !wants_none) {
+        json.name("includeThoughts").bool(show);
+    }
+    if target.traits.effort {
+        let wanted = effort.or(budget_tokens.map(Effort::of_budget));
+        if effort.is_none() && budget_tokens.is_some() {
+            notes.adapted("reasoning", "The model takes a level of thinking, not a budget.");
+        }
+        if let Some(wanted) = wanted {
+            let (level, is_near) = level(wanted, target.model);
+            if is_near {
+                notes.adapted("reasoning_effort", format!("The model's nearest level is {level}."));
+            }
+            json.name("thinkingLevel").string(level);
+        }
+    } else if let Some(budget) = budget_tokens.or(effort.map(Effort::budget_tokens)) {
+        // Models of this kind cannot do without thinking.
+        let least = if target.model.contains("pro") { 128 } else { 0 };
+        if budget < least {
+            notes.adapted("reasoning_effort", "The model thinks with 128 tokens at least.");
+        }
+        json.name("thinkingBudget").number(budget.max(least));
+    }
+    json.close_object();
+}
+
+/// Google's level for an effort, and whether it is only near to it. No model of this kind can do without thinking, and the large ones
+/// have no level below low.
+fn level(effort: Effort, model: &str) -> (&'static str, bool) {
+    let least = if model.contains("flash") { "MINIMAL" } else { "LOW" };
+    match effort {
+        Effort::None => (least, true),
+        Effort::Minimal => (least, least != "MINIMAL"),
+        Effort::Low => ("LOW", false),
+        Effort::Medium => ("MEDIUM", false),
+        Effort::High => ("HIGH", false),
+        Effort::XHigh | Effort::Max => ("HIGH", true),
+    }
+}
+
+/// The name of a schema is for the client's own bookkeeping, and so is not missed; Google always keeps to the schema.
+fn write_schema(
+    schema: &OutputSchema<'_>,
+    target: &Target<'_>,
+    notes: &mut Notes,
+    json: &mut Writer<'_>,
+) -> Result<(), Unsupported> {
+    let OutputSchema { name: _, description, schema, strict: _ } = schema;
+    if description.is_some() {
+        notes.hint("response_format.json_schema.description");
+    }
+    if !target.traits.native_schema {
+        let google_s = schema::in_google_s_form(schema)
+            .map_err(|why| Unsupported { param: "response_format".into(), why: why.into() })?;
+        notes.adapted("response_format", "The schema is said in Google's own form.");
+        json.name("responseSchema").json(&google_s);
+        return Ok(());
+    }
+    let adapted = schema::adapted(schema);
+    if !adapted.moved.is_empty() {
+        let moved = adapted.moved.join(", ");
+        notes.adapted(
+            "response_format",
+            format!("The model knows no such keywords; they are told to it in words: {moved}."),
+        );
+    }
+    json.name("responseJsonSchema").json(&adapted.text);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
