@@ -44,10 +44,22 @@ class Bedrock:
         return said
 
     def events(self, data):
-        """Frames, as botocore cuts them (it checks both sums), and what they carry."""
+        """Complaints about the frames of a ConverseStream."""
+        events, said = self._frames(data, "ConverseStream", "stream")
+        return said or rules.broken_stream("bedrock_converse", events)
+
+    def invoked(self, data):
+        """What the frames of an invoked model's stream carry in base64, as (values, complaints). A failure is a value too."""
+        events, said = self._frames(data, "InvokeModelWithResponseStream", "body")
+        return [
+            json.loads(base64.b64decode(event["chunk"]["bytes"])) if "chunk" in event else event for event in events
+        ], said
+
+    def _frames(self, data, operation, member):
+        """Frames, as botocore cuts them (it checks both sums): what they carry by its name, and complaints."""
         buffer = EventStreamBuffer()
         buffer.add_data(data)
-        union = self.service.operation_model("ConverseStream").output_shape.members["stream"]
+        union = self.service.operation_model(operation).output_shape.members[member]
         said, events, length = [], [], 0
         for at, frame in enumerate(buffer):
             length += frame.prelude.total_length
@@ -59,7 +71,7 @@ class Bedrock:
             self._read(events[-1][kind], union.members[kind], f"frame {at} ({kind})", said)
         if length != len(data):
             said.append(f"{len(data) - length} bytes after the last whole frame")
-        return said or rules.broken_stream("bedrock_converse", events)
+        return events, said
 
     def _read(self, value, shape, path, said):
         """The value as a caller of botocore would give it; complaints go to `said`."""

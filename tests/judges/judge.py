@@ -276,23 +276,24 @@ def bedrock():
 
 def answer(dialect, name, data, extensions=()):
     """Complaints about one answer, of the bytes of a file with the name `name`, whose extension says what it is."""
-    row = DIALECTS[dialect]
-    if name.endswith(".bin"):
-        return bedrock().events(data)
-    if name.endswith(".json"):
-        value = json.loads(data)
-        return (
-            bedrock().answer(value)
-            if dialect == "bedrock_converse"
-            else of_answer(dialect, Judge(extensions), value, row.whole, "$")
-        )
-    if name.endswith(".ndjson"):
-        events = [("", json.loads(line)) for line in data.decode().splitlines()]
-        said = []
+    row, judge = DIALECTS[dialect], Judge(extensions)
+    kind = name.rpartition(".")[2]
+    if dialect == "bedrock_converse":
+        return bedrock().events(data) if kind == "bin" else bedrock().answer(json.loads(data))
+    if kind == "json":
+        return of_answer(dialect, judge, json.loads(data), row.whole, "$")
+    if kind == "bin":
+        values, said = bedrock().invoked(data)
+        events = [("", value) for value in values if "type" in value]
+        if said or len(events) < len(values):
+            # A failure of Amazon's ends the stream, and leaves Anthropic's half done.
+            events.append(("", {"type": "error", "error": {"type": "api_error", "message": ""}}))
+    elif kind == "ndjson":
+        events, said = [("", json.loads(line)) for line in data.decode().splitlines()], []
     else:
         events, said = events_of(data.decode(), row.end)
     for at, (event, value) in enumerate(events):
-        said += of_answer(dialect, Judge(extensions), value, row.events, f"event {at}")
+        said += of_answer(dialect, judge, value, row.events, f"event {at}")
         if event and value.get("type") != event:
             said.append(f"event {at}: is called {event} and says it is {value.get('type')}")
     return said or rules.broken_stream(dialect, [value for _, value in events])

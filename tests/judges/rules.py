@@ -461,6 +461,8 @@ def broken_error(dialect, value, path):
         good = isinstance(value.get("message"), (str, dict)) and "type" in value
     elif dialect == "ollama":
         good = isinstance(error, str)
+    elif not isinstance(error, dict):
+        good = False
     elif dialect in ("anthropic_messages", "anthropic_elsewhere"):
         good = (
             value.get("type") == "error"
