@@ -14,7 +14,7 @@ from typing import Literal, Never, Required
 
 import cohere
 import ollama
-from anthropic.types import Message, RawMessageStreamEvent
+from anthropic.types import Message, RawMessageStreamEvent, RedactedThinkingBlockParam, ThinkingBlockParam
 from anthropic.types.message_create_params import MessageCreateParamsBase
 from cohere.types import ChatMessageV2, CitationOptions, ResponseFormatV2, Thinking, ToolV2
 from cohere.v2.types import V2ChatResponse, V2ChatStreamResponse
@@ -32,7 +32,22 @@ from judges.strict import Judge
 
 # ---- what a client may send us beyond its own types, so that another provider's thoughts survive in its history ----
 
-CLIENT_EXTENSIONS = {"openai_chat": ("reasoning_content", "thinking_blocks", "extra_content")}
+
+class GoogleContent(TypedDict):
+    thought_signature: Required[str]
+
+
+class ExtraContent(TypedDict):
+    google: Required[GoogleContent]
+
+
+CLIENT_EXTENSIONS = {
+    "openai_chat": {
+        "reasoning_content": str,
+        "thinking_blocks": list[ThinkingBlockParam | RedactedThinkingBlockParam],
+        "extra_content": ExtraContent,
+    }
+}
 
 # ---- what providers that speak OpenAI's dialect take beyond it, as their documents name it ----
 
@@ -302,7 +317,7 @@ def answer(dialect, name, data, extensions=()):
 def of_answer(dialect, judge, value, wanted, path):
     if dialect == "ollama" and "error" not in value:
         # A call's id and place, which the server says and the client's type leaves out.
-        judge = Judge(judge.extensions | {"id", "index"})
+        judge = Judge(judge.extensions | {"id": str, "index": int})
     if dialect == "gemini" and isinstance(value, list):
         # A stream without alt=sse is an array, and so is an error in it.
         return [

@@ -79,6 +79,11 @@ def openai_chat(body):
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice["type"] == "function":
         yield from chosen(choice["function"]["name"], [function["name"] for function in functions])
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+        known = [{"type": "function", "function": {"name": function["name"]}} for function in functions]
+        yield from (
+            f"{tool} is allowed, and not known" for tool in choice["allowed_tools"]["tools"] if tool not in known
+        )
     if choice and choice != "none" and not body.get("tools"):
         yield "tool_choice without tools"
     if "parallel_tool_calls" in body and not body.get("tools"):
@@ -142,6 +147,10 @@ def openai_responses(body):
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice["type"] == "function":
         yield from chosen(choice["name"], [function["name"] for function in functions])
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+        known = [{"type": "function", "name": function["name"]} for function in functions]
+        known += [{"type": tool["type"]} for tool in body.get("tools") or [] if tool["type"] != "function"]
+        yield from (f"{tool} is allowed, and not known" for tool in choice["tools"] if tool not in known)
     form = (body.get("text") or {}).get("format") or {}
     if form.get("type") == "json_schema" and form.get("strict"):
         yield from strict_schema(form["schema"], "text.format")

@@ -30,10 +30,11 @@ NAMES = {str: "a string", bool: "true or false", int: "an integer", float: "a nu
 
 
 class Judge:
-    """`extensions` are members that may stand in any object beyond what its type knows."""
+    """`extensions` are members that may stand in any object beyond what its type knows: their types by name, or only names."""
 
     def __init__(self, extensions=()):
-        self.extensions = frozenset(extensions)
+        named = isinstance(extensions, collections.abc.Mapping)
+        self.extensions = dict(extensions) if named else dict.fromkeys(extensions, object)
 
     def complaints(self, value, wanted, path="$"):
         wanted = plain(wanted)
@@ -79,7 +80,9 @@ class Judge:
         for name, one in value.items():
             if name in members:
                 said += self.complaints(one, members[name][0], f"{path}.{name}")
-            elif name not in self.extensions and not is_open(wanted):
+            elif name in self.extensions:
+                said += self.complaints(one, self.extensions[name], f"{path}.{name}")
+            elif not is_open(wanted):
                 said.append(f"{path}: {name} is unknown ({wanted.__name__})")
         return said
 
