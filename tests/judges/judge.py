@@ -26,7 +26,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from openai.types.responses.response_create_params import ResponseCreateParams
 from typing_extensions import TypedDict
 
-from judges import rules
+from judges import endpoints, rules
 from judges.bedrock import Bedrock
 from judges.strict import Judge
 
@@ -257,13 +257,15 @@ def request(dialect, path, body, extensions=()):
 
 def provider_request(provider, path, body):
     """Complaints about a request to a provider, whose path says which dialect it speaks there."""
+    extensions = PROVIDER_EXTENSIONS.get(provider, ())
     dialect = dialect_of(path)
     if dialect is None:
-        return [f"{path} is no path of any dialect"]
+        wanted = endpoints.type_of(provider, path)
+        return Judge(extensions).complaints(body, wanted) if wanted else [f"{path} is no path of any dialect"]
     # Mistral's client has types of its own for what looks like OpenAI's.
     if dialect == "openai_chat" and provider == "mistral":
         dialect = "mistral"
-    return request(dialect, path, body, PROVIDER_EXTENSIONS.get(provider, ()))
+    return request(dialect, path, body, extensions)
 
 
 def client_request(dialect, body):

@@ -42,3 +42,67 @@ def test_a_request_on_the_wire_is_read_and_judged():
     ]
     assert judge.provider_request("openai", "/v1/chat", body) == ["/v1/chat is no path of any dialect"]
     assert judge.provider_request("mistral", path, body) == ["$: thinking is unknown (ChatCompletionRequest)"]
+
+
+# A right body, and one that is wrong in one place.
+ELSEWHERE = [
+    (
+        "openai",
+        "/v1/embeddings",
+        {"model": "m", "input": ["a"], "dimensions": 8},
+        {"model": "m", "input": ["a"], "truncate": True},
+    ),
+    ("mistral", "/v1/embeddings", {"model": "m", "input": ["a"]}, {"model": "m", "input": ["a"], "dimensions": 8}),
+    (
+        "openai",
+        "/v1/images/generations",
+        {"model": "m", "prompt": "a", "size": "1024x1024"},
+        {"model": "m", "prompt": ["a"]},
+    ),
+    ("openai", "/v1/audio/speech", {"model": "m", "input": "a", "voice": "alloy"}, {"model": "m", "input": "a"}),
+    ("openai", "/v1/moderations", {"input": "a"}, {"text": "a"}),
+    (
+        "anthropic",
+        "/v1/messages/count_tokens",
+        {"model": "m", "messages": [{"role": "user", "content": "a"}]},
+        {"model": "m", "messages": [{"role": "user", "content": "a"}], "max_tokens": 8},
+    ),
+    ("gemini", "/v1beta/models/m:embedContent", {"content": {"parts": [{"text": "a"}]}}, {"content": "a"}),
+    (
+        "gemini",
+        "/v1beta/models/m:batchEmbedContents",
+        {"requests": [{"model": "models/m", "content": {"parts": [{"text": "a"}]}, "outputDimensionality": 8}]},
+        {"requests": [{"model": "models/m", "content": {"parts": [{"text": "a"}]}, "dimensions": 8}]},
+    ),
+    (
+        "gemini",
+        "/v1beta/models/m:countTokens",
+        {"contents": [{"role": "user", "parts": [{"text": "a"}]}]},
+        {"contents": "a"},
+    ),
+    (
+        "cohere",
+        "/v2/embed",
+        {"model": "m", "texts": ["a"], "input_type": "search_query", "embedding_types": ["float"]},
+        {"model": "m", "texts": ["a"], "embedding_types": ["float"]},
+    ),
+    (
+        "cohere",
+        "/v2/rerank",
+        {"model": "m", "query": "a", "documents": ["b"], "top_n": 1},
+        {"model": "m", "query": "a"},
+    ),
+    ("ollama", "/api/embed", {"model": "m", "input": ["a"], "dimensions": 8}, {"model": "m", "input": [1]}),
+]
+
+
+@pytest.mark.parametrize(("provider", "path", "right", "wrong"), ELSEWHERE)
+def test_other_endpoints_are_judged_by_their_types(provider, path, right, wrong):
+    assert judge.provider_request(provider, path, right) == []
+    assert judge.provider_request(provider, path, wrong) != []
+
+
+def test_every_other_endpoint_has_a_row():
+    assert {judge.endpoints.type_of(provider, path) for provider, path, _, _ in ELSEWHERE} == {
+        wanted for _, _, wanted in judge.endpoints.ENDPOINTS
+    }
