@@ -45,17 +45,17 @@ class Bedrock:
 
     def events(self, data):
         """Complaints about the frames of a ConverseStream."""
-        events, said = self._frames(data, "ConverseStream", "stream")
+        events, said = self.frames(data)
         return said or rules.broken_stream("bedrock_converse", events)
 
     def invoked(self, data):
         """What the frames of an invoked model's stream carry in base64, as (values, complaints). A failure is a value too."""
-        events, said = self._frames(data, "InvokeModelWithResponseStream", "body")
+        events, said = self.frames(data, "InvokeModelWithResponseStream", "body")
         return [
             json.loads(base64.b64decode(event["chunk"]["bytes"])) if "chunk" in event else event for event in events
         ], said
 
-    def _frames(self, data, operation, member):
+    def frames(self, data, operation="ConverseStream", member="stream"):
         """Frames, as botocore cuts them (it checks both sums): what they carry by its name, and complaints."""
         buffer = EventStreamBuffer()
         buffer.add_data(data)
