@@ -15,6 +15,7 @@ pub mod limits;
 pub mod load;
 pub mod measure;
 pub mod peers;
+mod policy;
 mod reader;
 pub mod report;
 pub mod results;

@@ -21,6 +21,7 @@ use super::schedule::Share;
 use super::tls;
 use super::transport::Wire;
 use crate::limits::{LOAD_CONNECTIONS_MAX, LOAD_STREAMS_MAX, LOAD_THREADS_MAX};
+use crate::policy::be_patient;
 
 /// From the order to begin to the first time at which anything is due: threads wake up in less.
 const LEAD: Duration = Duration::from_millis(1);
@@ -38,8 +39,10 @@ struct Worker {
 }
 
 enum Order {
-    /// Open again what has died.
-    Mend,
+    /// Open again what has died, before a window of this kind.
+    Mend {
+        closed: bool,
+    },
     Measure {
         window: Window,
         begin: Instant,
@@ -82,7 +85,8 @@ impl Generator {
 
     /// One measured window. Errors of single exchanges are counted; this fails where nothing can be measured.
     pub fn window(&mut self, window: &Window) -> io::Result<Report> {
-        self.all(|| Order::Mend)?;
+        let closed = window.pattern == Pattern::Closed;
+        self.all(|| Order::Mend { closed })?;
         let begin = Instant::now() + LEAD;
         let meters = self.all(|| Order::Measure { window: *window, begin })?;
         let mut meters = meters.into_iter().flatten();
@@ -141,8 +145,20 @@ impl Worker {
                 && let Ok(order) = todo.recv()
             {
                 outcome = match order {
-                    Order::Mend => wheel.mend().map(|()| None),
-                    Order::Measure { window, begin } => wheel.measure(&window, begin).map(Some),
+                    Order::Mend { closed } => {
+                        if closed {
+                            // Its latency says nothing.
+                            be_patient(true);
+                        }
+                        wheel.mend().map(|()| None)
+                    }
+                    Order::Measure { window, begin } => {
+                        let measured = wheel.measure(&window, begin).map(Some);
+                        if window.pattern == Pattern::Closed {
+                            be_patient(false);
+                        }
+                        measured
+                    }
                 };
             }
         };

@@ -8,11 +8,11 @@
 //! All of it is best effort: what is refused is noted, and figures are noisier.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use rustix::process::Pid;
 use rustix::thread::CpuSet;
 
+use crate::policy;
 use crate::results::Environment;
 
 /// Who runs where.
@@ -74,14 +74,18 @@ pub fn raise_priority() -> Result<(), String> {
 /// Real-time priority of processes for as long as this lives.
 pub struct Realtime {
     pids: Vec<u32>,
+    /// Threads that were patient before, and are again afterwards.
+    patient: Vec<u32>,
 }
 
 impl Realtime {
     /// Of all their threads. Only for loads far below saturation: the kernel holds real-time work back when it takes a whole core.
     pub fn of(pids: Vec<u32>) -> Result<Realtime, String> {
-        let realtime = Realtime { pids };
+        let patient = pids.iter().flat_map(|pid| policy::patient_threads(*pid)).collect();
+        let realtime = Realtime { pids, patient };
         for pid in &realtime.pids {
-            chrt(*pid, &["--rr"], "1").map_err(|error| format!("no real-time priority: {error}"))?;
+            policy::chrt(&["--all-tasks", "--rr", "--pid", "1"], *pid)
+                .map_err(|error| format!("no real-time priority: {error}"))?;
         }
         Ok(realtime)
     }
@@ -91,20 +95,12 @@ impl Drop for Realtime {
     fn drop(&mut self) {
         for pid in &self.pids {
             // It has ended, or never had it.
-            let _ = chrt(*pid, &["--other"], "0");
+            let _ = policy::chrt(&["--all-tasks", "--other", "--pid", "0"], *pid);
+        }
+        for thread in &self.patient {
+            let _ = policy::make_patient(*thread);
         }
     }
-}
-
-/// By way of util-linux, since no call that is safe to make from here sets a policy.
-fn chrt(pid: u32, policy: &[&str], priority: &str) -> Result<(), String> {
-    let mut command = Command::new("chrt");
-    command.arg("--all-tasks").args(policy).args(["--pid", priority, &pid.to_string()]);
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("chrt: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("chrt failed").to_owned())
 }
 
 /// This process.

@@ -19,7 +19,8 @@ use super::connection::{Connection, Fate, Turn};
 use super::pace::Pace;
 use super::{Fast, FastOptions};
 use crate::load::timespec;
-use crate::load::transport::Transport;
+use crate::load::transport::{Transport, spare_congestion_control};
+use crate::policy::be_patient;
 use crate::sim::exchange::Shared;
 
 pub(in crate::sim) struct Wheel {
@@ -59,6 +60,10 @@ impl Wheel {
         shared: Arc<Shared>,
         options: FastOptions,
     ) -> io::Result<(Self, UnixStream)> {
+        if listener.local_addr()?.ip().is_loopback() {
+            // Inherited by what is accepted.
+            spare_congestion_control(&listener);
+        }
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let (stop, stopped) = UnixStream::pair()?;
         let edge = EventFlags::IN | EventFlags::ET;
@@ -85,6 +90,9 @@ impl Wheel {
     pub fn run(mut self) {
         // Refused: events of paced streams leave up to 50 us late.
         let _ = rustix::thread::set_current_timer_slack(Some(std::num::NonZeroU64::MIN));
+        if self.fast.options.gap.is_zero() {
+            be_patient(true);
+        }
         let mut events = Vec::with_capacity(EVENTS);
         while self.turn(&mut events) {}
         for connection in self.places.drain(..).flatten() {
