@@ -138,11 +138,8 @@ fn a_connection_carries_as_many_streams_as_it_is_told_to() {
 #[test]
 fn streams_beyond_what_the_server_allows_wait() {
     let sim = plain("[connection]\nmax_concurrent_streams = 3\n[[rule]]\nfault = \"slow:20\"");
-    let mut generator = Generator::open(&options(&sim, H2, Trust::System)).expect("it opens");
-    let window = Window { pattern: CLOSED, warmup: Duration::ZERO, time: Duration::from_millis(300) };
-    // What is sent before the server has said how much it allows may be refused.
-    generator.window(&window).expect("the limit gets known");
-    let report = generator.window(&window).expect("it measures");
+    // From the first request on: none is sent before the server has said how many it allows.
+    let report = go(&options(&sim, H2, Trust::System), CLOSED);
     assert!(report.requests > 6 && report.errors.is_empty(), "{report:?}");
 }
 

@@ -5,7 +5,8 @@
 //! news, so that a connection of many streams is not searched for the one that has. So both protocols share one
 //! schedule, one meter and one idea of being late.
 //!
-//! Streams beyond what the server allows wait inside `h2`: `service_us` shows it, as does `latency_us`.
+//! Streams beyond what the server allows wait inside `h2`, all of them until it has said how many that is: `service_us` shows it, as
+//! does `latency_us`.
 
 use std::cell::RefCell;
 use std::io;
@@ -103,7 +104,8 @@ impl Http2 {
         builder
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .initial_max_send_streams(streams)
+            // Until the server has said how many it allows: what goes beyond that is refused.
+            .initial_max_send_streams(0)
             .enable_push(false);
         let mut handshake = Box::pin(builder.handshake(Io(Rc::clone(&transport))));
         // It writes the preface and waits for nothing; a fresh socket, or TLS, takes that at once.
