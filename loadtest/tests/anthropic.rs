@@ -379,3 +379,13 @@ fn faults_have_the_dialects_form() {
     let stats = sim.stats();
     assert!(stats.invalid.is_empty(), "what a script orders is no breach: {:?}", stats.invalid);
 }
+
+#[test]
+fn members_come_in_the_order_of_the_provider() {
+    let sim = healthy();
+    let whole = String::from_utf8_lossy(&ask(&sim, json!({})).bytes).into_owned();
+    assert!(whole.contains("\r\n\r\n{\"id\":\"msg_"), "{whole}");
+    assert!(whole.contains(r#""type":"message","role":"assistant","content":[{"type":"text","text":""#), "{whole}");
+    let stream = ask(&sim, json!({"stream": true}));
+    assert!(stream.events().iter().all(|event| event.starts_with(r#"{"type":""#)), "{:?}", stream.events());
+}

@@ -6,6 +6,8 @@
 //! the provider refuses it. What an answer says is made up in one place for all dialects (`invent`, `schema`, `text`): the same
 //! seed and the same request give the same content, whole or streamed.
 //!
+//! Members stand in the order in which the provider sends them (`order`), but for answers that a fault has edited.
+//!
 //! Endpoints are found with or without `/v1` in front, and below any prefix. Several dialects have a `/v1/models`; the
 //! headers of the request tell them apart (`marks`). Bodies are parsed into a JSON tree: the fast path (`fast.rs`) is for load,
 //! this one is for truth.
@@ -16,6 +18,7 @@ mod error;
 mod gemini;
 mod invent;
 mod openai;
+mod order;
 mod reply;
 mod schema;
 mod text;

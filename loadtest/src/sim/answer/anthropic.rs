@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::verify::plain;
 use super::{
     ApiError, Call, Dialect, Endpoint, Event, EventKind, Input, Places, Reply, Request, Route, Setting, Table, Target,
-    Trouble, base64, invent, reply, text, token_count, verify,
+    Trouble, base64, invent, order, reply, text, token_count, verify,
 };
 
 pub(super) const DIALECT: Dialect = Dialect {
@@ -29,7 +29,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     refuse,
     late_error: |code, setting| {
         let told = ApiError::from(Trouble::Told(u16::try_from(code).unwrap_or(500)));
-        Event::named(EventKind::Finish, "error", &error_value(&told, setting))
+        Event::named(EventKind::Finish, "error", order::text(&error_value(&told, setting), order::anthropic))
     },
     headers,
     places: Places {
@@ -75,7 +75,7 @@ fn is_date(version: &str) -> bool {
 
 fn models(call: &Call<'_>) -> Result<Reply, ApiError> {
     let shown = call.setting.models_shown();
-    Ok(Reply::json(&json!({
+    Ok(order::anthropic_reply(&json!({
         "data": shown.iter().map(|id| model_object(id, call.setting)).collect::<Vec<_>>(),
         "has_more": false,
         "first_id": shown.first(),
@@ -84,7 +84,7 @@ fn models(call: &Call<'_>) -> Result<Reply, ApiError> {
 }
 
 fn model(call: &Call<'_>) -> Result<Reply, ApiError> {
-    Ok(Reply::json(&model_object(call.listed()?, call.setting)))
+    Ok(order::anthropic_reply(&model_object(call.listed()?, call.setting)))
 }
 
 fn model_object(id: &str, setting: &Setting<'_>) -> Value {
@@ -101,7 +101,7 @@ fn refuse(error: &ApiError, target: &Target, setting: &Setting<'_>) -> Reply {
         headers.push(("anthropic-ratelimit-requests-remaining", "0".to_owned()));
     }
     let status = error.said.status.unwrap_or_else(|| status(error));
-    Reply { status, headers, ..Reply::json(&error_value(error, setting)) }
+    Reply { status, headers, ..order::anthropic_reply(&error_value(error, setting)) }
 }
 
 fn error_value(error: &ApiError, setting: &Setting<'_>) -> Value {

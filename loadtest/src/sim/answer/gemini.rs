@@ -15,7 +15,7 @@ use super::openai::vector;
 use super::verify::snake;
 use super::{
     ApiError, Call, Dialect, Endpoint, Event, EventKind, Framing, Input, Places, Reply, Route, Setting, Table, Target,
-    Trouble, invent, reply, token_count, verify,
+    Trouble, invent, order, reply, token_count, verify,
 };
 
 pub(super) const DIALECT: Dialect = Dialect {
@@ -43,7 +43,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     refuse,
     late_error: |code, setting| {
         let told = ApiError::from(Trouble::Told(u16::try_from(code).unwrap_or(500)));
-        Event::data(EventKind::Finish, error_value(&told, setting).to_string())
+        Event::data(EventKind::Finish, order::text(&error_value(&told, setting), order::gemini))
     },
     headers: |_| vec![("server-timing", "gfet4t7; dur=7".to_owned()), ("x-content-type-options", "nosniff".to_owned())],
     places: Places {
@@ -77,11 +77,11 @@ fn at<'v>(value: &'v Value, way: &[&str]) -> Option<&'v Value> {
 
 fn models(call: &Call<'_>) -> Result<Reply, ApiError> {
     let shown = call.setting.models_shown();
-    Ok(Reply::json(&json!({"models": shown.iter().map(|id| model_object(id)).collect::<Vec<_>>()})))
+    Ok(order::gemini_reply(&json!({"models": shown.iter().map(|id| model_object(id)).collect::<Vec<_>>()})))
 }
 
 fn model(call: &Call<'_>) -> Result<Reply, ApiError> {
-    Ok(Reply::json(&model_object(call.listed()?)))
+    Ok(order::gemini_reply(&model_object(call.listed()?)))
 }
 
 fn model_object(id: &str) -> Value {
@@ -106,7 +106,7 @@ fn refuse(error: &ApiError, target: &Target, setting: &Setting<'_>) -> Reply {
         target.endpoint.is_some_and(|endpoint| matches!(endpoint.route, Route::Action("streamGenerateContent")));
     let value = if is_stream && !target.asks_for_events { json!([value]) } else { value };
     let status = error.said.status.unwrap_or_else(|| status(error));
-    Reply { status, headers: error.said.headers.clone(), ..Reply::json(&value) }
+    Reply { status, headers: error.said.headers.clone(), ..order::gemini_reply(&value) }
 }
 
 fn error_value(error: &ApiError, setting: &Setting<'_>) -> Value {

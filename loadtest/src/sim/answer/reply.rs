@@ -57,8 +57,8 @@ impl Event {
     }
 
     /// An event with its own line for its name.
-    pub fn named(kind: EventKind, name: &'static str, data: &Value) -> Self {
-        Self { kind, name: Some(name), data: data.to_string() }
+    pub fn named(kind: EventKind, name: &'static str, data: String) -> Self {
+        Self { kind, name: Some(name), data }
     }
 
     pub fn done() -> Self {

@@ -9,7 +9,7 @@ use super::base64::encode;
 use super::invent::{Content, Ending, Json, Made, MadeCall, Tool, ToolChoice, Wish, invent};
 use super::reply::{Event, EventKind, Reply};
 use super::text::cut;
-use super::{ApiError, Call, Setting, rules, token_count};
+use super::{ApiError, Call, Setting, order, rules, token_count};
 use crate::sim::latency::Random;
 
 pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -18,19 +18,19 @@ pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
     if call.body.get("stream") == Some(&Value::Bool(true)) {
         Ok(Reply::events(answer.stream()))
     } else {
-        Ok(Reply::json(&answer.whole()))
+        Ok(order::anthropic_reply(&answer.whole()))
     }
 }
 
 pub(super) fn count_tokens(call: &Call<'_>) -> Result<Reply, ApiError> {
     rules::check(&call.body, call.setting)?;
     let input = Input::of(&call.body);
-    Ok(Reply::json(&json!({"input_tokens": input.fresh + input.cached()})))
+    Ok(order::anthropic_reply(&json!({"input_tokens": input.fresh + input.cached()})))
 }
 
 /// The answer of a model that declines.
 pub(super) fn refusal(setting: &Setting<'_>) -> Reply {
-    Reply::json(&json!({
+    order::anthropic_reply(&json!({
         "id": setting.id("msg_"),
         "type": "message",
         "role": "assistant",
@@ -251,7 +251,7 @@ struct Stream {
 impl Stream {
     fn push(&mut self, kind: EventKind, name: &'static str, mut data: Value) {
         data["type"] = name.into();
-        self.events.push(Event::named(kind, name, &data));
+        self.events.push(Event::named(kind, name, order::text(&data, order::anthropic)));
     }
 
     fn open(&mut self, block: Value) {

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::generate::said;
 use super::vector;
-use super::{ApiError, Call, Reply, Trouble, at, member};
+use super::{ApiError, Call, Reply, Trouble, at, member, order};
 use crate::limits::EMBEDDING_INPUTS_MAX;
 
 /// Numbers of a vector where the request does not say.
 const DIMENSIONS: u64 = 256;
 
 pub(super) fn one(call: &Call<'_>) -> Result<Reply, ApiError> {
-    Ok(Reply::json(&json!({"embedding": embedding(&call.body, call)})))
+    Ok(order::gemini_reply(&json!({"embedding": embedding(&call.body, call)})))
 }
 
 pub(super) fn batch(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -25,7 +25,7 @@ pub(super) fn batch(call: &Call<'_>) -> Result<Reply, ApiError> {
         return Err(Trouble::Broken("requests[].model is another model", says).about("requests"));
     }
     let embeddings: Vec<Value> = requests.iter().map(|request| embedding(request, call)).collect();
-    Ok(Reply::json(&json!({"embeddings": embeddings})))
+    Ok(order::gemini_reply(&json!({"embeddings": embeddings})))
 }
 
 fn embedding(request: &Value, call: &Call<'_>) -> Value {

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::invent::{Content, Ending, Json, Made, Tool, ToolChoice, Wish, invent};
 use super::reply::{Body, Event, EventKind, Reply};
 use super::rules::{self, declarations, parts, signs_calls};
-use super::{ApiError, Call, Framing, Setting, Target, Trouble, at, base64, member, token_count};
+use super::{ApiError, Call, Framing, Setting, Target, Trouble, at, base64, member, order, token_count};
 use crate::sim::latency::Random;
 
 pub(super) fn whole(call: &Call<'_>) -> Result<Reply, ApiError> {
     rules::check(&call.body, &call.target.name)?;
-    Ok(Reply::json(&Answer::to(call).whole()))
+    Ok(order::gemini_reply(&Answer::to(call).whole()))
 }
 
 pub(super) fn streamed(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -35,7 +35,7 @@ pub(super) fn count_tokens(call: &Call<'_>) -> Result<Reply, ApiError> {
         return Err(Trouble::Missing.about("contents"));
     }
     let total = prompt_tokens(body);
-    Ok(Reply::json(&json!({"totalTokens": total, "promptTokensDetails": [by_text(total)]})))
+    Ok(order::gemini_reply(&json!({"totalTokens": total, "promptTokensDetails": [by_text(total)]})))
 }
 
 /// A prompt that is blocked is answered, without an answer.
@@ -47,9 +47,12 @@ pub(super) fn blocked(target: &Target, setting: &Setting<'_>) -> Reply {
         "responseId": setting.id(""),
     });
     if target.endpoint.is_some_and(|endpoint| std::ptr::fn_addr_eq(endpoint.answer, streamed as super::Answer)) {
-        return stream(vec![Event::data(EventKind::Finish, value.to_string())], target.asks_for_events);
+        return stream(
+            vec![Event::data(EventKind::Finish, order::text(&value, order::gemini))],
+            target.asks_for_events,
+        );
     }
-    Reply::json(&value)
+    order::gemini_reply(&value)
 }
 
 /// The text of a content, without thoughts.
@@ -148,7 +151,7 @@ impl Answer {
     fn stream(&self) -> Vec<Event> {
         let mut events = Vec::new();
         let mut push = |kind: EventKind, candidate: Value, usage: Value| {
-            events.push(Event::data(kind, self.response(vec![candidate], usage).to_string()));
+            events.push(Event::data(kind, order::text(&self.response(vec![candidate], usage), order::gemini)));
         };
         for (index, candidate) in self.candidates.iter().enumerate() {
             let shown = if self.shows_thoughts { &candidate.made.thoughts[..] } else { &[] };
