@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod calibrate;
 mod compare;
 mod launch;
 mod load;
@@ -26,6 +27,7 @@ enum Command {
     Quick(measure::Quick),
     Run(measure::Run),
     Peers(peers::Peers),
+    Calibrate(calibrate::Args),
     Sim(sim::Args),
     Closed(load::Closed),
     Open(load::Open),
@@ -42,6 +44,7 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
         Command::Run(run) => run.run()?,
         Command::Peers(run) => run.run()?,
         Command::Launch(args) => launch::run(args)?,
+        Command::Calibrate(args) => calibrate::run(args)?,
         Command::Sim(args) => sim::run(args)?,
         Command::Closed(run) => run.run()?,
         Command::Open(run) => run.run()?,

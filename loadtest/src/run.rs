@@ -4,8 +4,10 @@
 //! target is started and asked once; memory is measured on fresh processes; added latency on all targets in turn; the rest on one
 //! target after the other (`one_target`). A target that fails is listed with its failure, and the others go on.
 //!
-//! `simulators` are the providers, `progress` is what a terminal shows, `clock` writes the date.
+//! `simulators` are the providers, `progress` is what a terminal shows, `clock` writes the date. `calibrate` measures the
+//! load alone, beside a proxy, without any scenario.
 
+pub mod calibrate;
 mod clock;
 mod one_target;
 mod progress;

@@ -133,3 +133,27 @@ fn faults_are_listed_and_mistakes_are_errors() {
         assert!(!run(&[&["closed", "--url", "http://127.0.0.1:9/v1"], &mistake[..]].concat()).status.success());
     }
 }
+
+/// Briefly, so that it is the command that is tested and not the machine.
+#[test]
+fn the_load_is_calibrated_alone_and_before_a_proxy() {
+    let nginx = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/nginx");
+    for protocol in [&[][..], &["--tls", "--streams", "4"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ringway-loadtest"))
+            .args(["calibrate", "--json", "--seconds", "0.2", "--repetitions", "1", "--connections", "8"])
+            .args(["--peer", nginx])
+            .args(protocol)
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let lines: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+        let lines = lines.as_array().expect("a list");
+        // nginx is measured where it is installed.
+        assert_eq!(lines.len() == 1, said.contains("nginx is not installed"), "{lines:?} {said}");
+        for line in lines {
+            assert!(line["rps"]["median"].as_f64().is_some_and(|rps| rps > 100.0), "{line}");
+            assert_eq!(line["errors"], 0, "{line}");
+        }
+        assert_eq!((&lines[0]["refused"], &lines[0]["target_cores"]), (&Value::Null, &Value::Null));
+    }
+}

@@ -90,13 +90,7 @@ pub fn measure(
         load_cores: median(&mut of(&|seen| seen.load_cores)),
         errors: errors.values().sum(),
         probe_us: probed.as_ref().map(percentiles),
-        refused: refusal(
-            seen_here.then(|| median(&mut target_cores.clone())),
-            median(&mut of(&|seen| seen.load_cores)),
-            median(&mut of(&|seen| seen.busiest_thread_cores)),
-            cores,
-            median(&mut of(&|seen| seen.other_cores)),
-        ),
+        refused: refusal_of(&runs, cores),
     };
     Ok(Measured { point, errors, other_cores: of(&|seen| seen.other_cores) })
 }
@@ -107,6 +101,19 @@ fn target_cores(seen: &Seen) -> Option<f64> {
 
 fn cpu_us(seen: &Seen) -> f64 {
     seen.target.map_or(0.0, |usage| usage.total().as_secs_f64() * 1e6) / seen.requests.max(1) as f64
+}
+
+/// Why these runs say nothing about the target's throughput.
+pub fn refusal_of(runs: &[Seen], cores: Cores) -> Option<String> {
+    let of = |figure: &dyn Fn(&Seen) -> f64| median(&mut runs.iter().map(figure).collect::<Vec<_>>());
+    let seen_here = runs.iter().all(|seen| seen.target.is_some());
+    refusal(
+        seen_here.then(|| of(&|seen| target_cores(seen).unwrap_or(0.0))),
+        of(&|seen| seen.load_cores),
+        of(&|seen| seen.busiest_thread_cores),
+        cores,
+        of(&|seen| seen.other_cores),
+    )
 }
 
 /// Why a throughput says nothing about the target.
