@@ -23,9 +23,13 @@ use super::request::{Prepared, Requests};
 use super::schedule::{Schedule, Share};
 use super::timespec;
 use super::transport::Wire;
+use crate::stop;
 
 /// Between two attempts to connect to a target that refuses.
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long answers are awaited in a window that was cut short because the process is to end.
+const CUT_GRACE: Duration = Duration::from_millis(500);
 
 /// Sockets that one wait reports.
 const EVENTS: usize = 1_024;
@@ -170,6 +174,10 @@ impl Wheel {
         loop {
             let now = Instant::now();
             self.turn.meter.tick(now);
+            if stop::is_asked() && now < self.end {
+                self.cut(now);
+                schedule.cut();
+            }
             while let Some(due) = schedule.take(now) {
                 match self.idle.pop_front() {
                     Some(index) => self.send(index, due, Instant::now())?,
@@ -188,6 +196,14 @@ impl Wheel {
                 [schedule.next(), reopening, self.pauses.next()].into_iter().flatten().fold(coarse, Instant::min);
             self.wait(&mut events, next.saturating_duration_since(Instant::now()))?;
         }
+    }
+
+    /// Ends the window now: nothing more is sent, and what was due and did not go out is not counted.
+    fn cut(&mut self, now: Instant) {
+        self.end = now;
+        self.grace = self.grace.min(CUT_GRACE);
+        self.waiting.clear();
+        self.turn.meter.cut(now);
     }
 
     /// Serves what was begun since the last wait, and what its pace held back until now.

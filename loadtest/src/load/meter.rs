@@ -93,6 +93,17 @@ impl Meter {
         }
     }
 
+    /// The window ends now, before its time.
+    pub fn cut(&mut self, now: Instant) {
+        self.time = self.time.min(now.saturating_duration_since(self.start));
+        let time = self.time;
+        // The first stays, so that there is one.
+        self.slices.retain(|slice| slice.at < time || slice.at.is_zero());
+        if let Some(last) = self.slices.last_mut() {
+            last.length = last.length.min(time.saturating_sub(last.at));
+        }
+    }
+
     /// The window is over on this thread.
     pub fn stop(&mut self, now: Instant) {
         self.cpu = cpu_time().saturating_sub(self.cpu_before.unwrap_or_else(cpu_time));

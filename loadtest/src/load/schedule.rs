@@ -63,6 +63,11 @@ impl Schedule {
         self.next
     }
 
+    /// Nothing is due any more.
+    pub fn cut(&mut self) {
+        self.next = None;
+    }
+
     /// Takes the next time if it has come.
     pub fn take(&mut self, now: Instant) -> Option<Instant> {
         let due = self.next.filter(|due| *due <= now)?;

@@ -134,6 +134,17 @@ pub fn members(pid: u32) -> Vec<u32> {
     found
 }
 
+/// The processes of a session that have not ended: those whom nobody has waited for yet do nothing any more. Its leader counts from the
+/// start, when it has no session of its own.
+pub fn session(leader: u32) -> Vec<u32> {
+    let lives = |pid: u32| {
+        let fields = stat(pid)?;
+        let is_member = fields.get(3)?.parse() == Ok(leader) || pid == leader;
+        (is_member && !matches!(fields.first()?.as_str(), "Z" | "X")).then_some(pid)
+    };
+    processes().into_iter().filter_map(lives).collect()
+}
+
 fn processes() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();

@@ -13,6 +13,7 @@ use super::perf::{Available, Counts, Perf};
 use super::process::{self, Usage};
 use super::traffic::{Offered, Traffic};
 use crate::load::Window;
+use crate::stop;
 
 /// By how much the window outlasts the look.
 const SLACK: Duration = Duration::from_millis(200);
@@ -73,14 +74,14 @@ impl Traffic {
         std::thread::scope(|scope| {
             let run = std::thread::Builder::new().name("window".to_owned());
             let running = run.spawn_scoped(scope, || self.window(&longer))?;
-            std::thread::sleep(window.warmup);
+            stop::sleep(window.warmup);
             // Before: what is slow first; after: the same, so that both windows are equally long.
             let before = Look::take(watch)?;
             if let Some(perf) = &mut perf {
                 perf.enable()?;
             }
             let count_before = (watch.upstream_requests)();
-            std::thread::sleep(window.time.saturating_sub(before.at.elapsed()));
+            stop::sleep(window.time.saturating_sub(before.at.elapsed()));
             let count_after = (watch.upstream_requests)();
             if let Some(perf) = &mut perf {
                 perf.disable()?;

@@ -1,8 +1,11 @@
 //! Puts a process on its CPUs, and ends it.
 //!
 //! The program starts a copy of itself that pins itself, raises its priority, and then becomes the target (`become_target`): a
-//! process that is pinned from outside has started threads elsewhere by then. The child is the leader of a session of its own, and dies
-//! with the thread that started it.
+//! process that is pinned from outside has started threads elsewhere by then. The child is the leader of a session of its own, and is asked
+//! to end with the thread that started it.
+//!
+//! What ends is the whole session: workers outlive a leader that crashed or was killed. All are asked (TERM); whoever is still there after
+//! `END_LIMIT` is killed. The leader is not waited for until then, so that its number cannot have become somebody else's.
 //!
 //! Its standard error goes to a file in a folder of its own, which is removed with it.
 
@@ -13,13 +16,18 @@ use std::net::TcpStream;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal, setsid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, set_parent_process_death_signal, setsid,
+    waitid,
+};
 
-use crate::measure::machine;
+use crate::measure::{machine, process};
+use crate::stop;
 
 /// How long a target may take to say that it is ready: interpreters that load a large library take their time.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
@@ -55,7 +63,10 @@ impl Launcher {
         launch.args(["launch", "--cpus", &machine::cpu_list(&self.cpus), "--"]).args(command);
         launch.envs(environment.iter().map(|(name, value)| (name, value)));
         launch.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir(&folder.path);
-        Ok(Child { process: launch.spawn()?, folder, logs: Vec::new() })
+        let mut sessions = sessions();
+        let process = launch.spawn()?;
+        sessions.push(process.id());
+        Ok(Child { process, folder, logs: Vec::new() })
     }
 }
 
@@ -64,7 +75,8 @@ pub fn become_target(cpus: &[usize], command: &[OsString]) -> io::Error {
     let parent = rustix::process::getppid();
     // The leader of its group already: then it has its session.
     let _ = setsid();
-    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+    // Not KILL: a leader that is asked takes its workers with it.
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
         return error.into();
     }
     if rustix::process::getppid() != parent {
@@ -91,8 +103,14 @@ impl Child {
         &self.folder.path
     }
 
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.process.try_wait().ok().flatten()
+    /// How it ended, if it did.
+    pub fn ended(&self) -> Option<String> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(pid(self.pid())?), options).ok().flatten()?;
+        Some(match (status.exit_status(), status.terminating_signal()) {
+            (Some(status), _) => format!("exit status {status}"),
+            (None, signal) => format!("signal {}", signal.unwrap_or_default()),
+        })
     }
 
     /// Waits until `found` finds something in what the program has written.
@@ -114,6 +132,7 @@ impl Child {
     fn await_that<T>(&mut self, limit: Duration, found: impl Fn(&str) -> Option<T>) -> io::Result<T> {
         let until = Instant::now() + limit;
         loop {
+            stop::check()?;
             let ended = self.ended();
             let output = String::from_utf8_lossy(&fs::read(self.folder.log())?).into_owned();
             if let Some(found) = found(&output) {
@@ -164,23 +183,55 @@ fn tail(output: &str) -> String {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if self.ended().is_some() {
-            return;
-        }
-        if let Some(pid) = i32::try_from(self.pid()).ok().and_then(Pid::from_raw) {
-            // It has ended meanwhile, which is what was wanted.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let until = Instant::now() + END_LIMIT;
-        while self.ended().is_none() {
-            if Instant::now() >= until {
-                let _ = self.process.kill();
-                let _ = self.process.wait();
-                return;
+        let leader = self.pid();
+        for asked in [Signal::TERM, Signal::KILL] {
+            let until = Instant::now() + END_LIMIT;
+            signal(leader, asked);
+            while Instant::now() < until && !process::session(leader).is_empty() {
+                std::thread::sleep(Duration::from_millis(5));
             }
-            std::thread::sleep(Duration::from_millis(5));
+        }
+        sessions().retain(|other| *other != leader);
+        // It has ended, or was killed.
+        let _ = self.process.wait();
+    }
+}
+
+/// Leaders of the sessions that run now.
+static SESSIONS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+fn sessions() -> MutexGuard<'static, Vec<u32>> {
+    // A list of numbers is whole whoever panicked.
+    SESSIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills whatever was started here and removes the folders. For the last moment of this process: what it leaves has no owner.
+pub fn end_all_at_once() {
+    sessions().iter().for_each(|leader| signal(*leader, Signal::KILL));
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&folder_prefix()) {
+            // The system clears away what cannot be removed.
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// To all of a session. Whoever has ended meanwhile did what was wanted.
+fn signal(leader: u32, signal: Signal) {
+    // At once to those that may be starting others. Just started, the leader is in nobody's group but ours.
+    if let Some(leader) = pid(leader) {
+        let _ = kill_process_group(leader, signal).or_else(|_| kill_process(leader, signal));
+    }
+    if signal == Signal::KILL {
+        // Those in groups of their own.
+        for member in process::session(leader).into_iter().filter_map(pid) {
+            let _ = kill_process(member, signal);
+        }
+    }
+}
+
+fn pid(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
 }
 
 /// A folder that nobody else can read, removed when dropped.
@@ -193,8 +244,7 @@ impl Folder {
     pub fn new() -> io::Result<Folder> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ringway-loadtest-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = std::env::temp_dir().join(format!("{}{number}", folder_prefix()));
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Folder { path })
     }
@@ -208,6 +258,10 @@ impl Folder {
         File::create(&path)?.write_all(text.as_bytes())?;
         Ok(path)
     }
+}
+
+fn folder_prefix() -> String {
+    format!("ringway-loadtest-{}-", std::process::id())
 }
 
 impl Drop for Folder {
