@@ -27,9 +27,10 @@ mod troubles;
 
 pub use troubles::{Kind, Trouble, troubles};
 
-/// Writes everything that a run leaves behind into `folder`, which it makes if need be.
-pub fn write(mut results: Results, recordings: &[Recording], folder: &Path) -> io::Result<()> {
+/// Writes everything that a run leaves behind into `folder`, which it makes if need be. What is there from before is replaced.
+pub fn write(results: &Results, recordings: &[Recording], folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
+    let mut results = results.clone();
     let files = hdr::write(recordings, folder)?;
     for (recording, names) in recordings.iter().zip(files) {
         let scenario = results.scenarios.iter_mut().find(|scenario| scenario.name == recording.scenario);

@@ -60,6 +60,16 @@ pub struct Scenario {
     pub not_shown: Vec<String>,
     /// The generator or the simulator was the bottleneck, or nothing could be started: nothing below was measured.
     pub refused: Option<String>,
+    /// Sentences: what was measured for less long than the scenario asks for, and what there was no time for.
+    #[serde(default)]
+    pub shortened: Vec<String>,
+    #[serde(default)]
+    pub left_out: Vec<String>,
+    /// What it was planned to take, without the time in which targets start, and what it took with that.
+    #[serde(default)]
+    pub planned_s: f64,
+    #[serde(default)]
+    pub took_s: f64,
     /// What generator and simulator reach without a gateway.
     pub calibration: Option<Calibration>,
     pub targets: Vec<Target>,
@@ -240,6 +250,12 @@ pub struct Memory {
     pub per_idle_connection_bytes: Option<f64>,
     /// Of a long run: the slope over its second half.
     pub slope_bytes_per_hour: Option<f64>,
+    /// At 95 %. Absent in results of older versions.
+    #[serde(default)]
+    pub slope_bytes_per_hour_interval: Option<(f64, f64)>,
+    /// Why a long run has no slope.
+    #[serde(default)]
+    pub slope_refused: Option<String>,
 }
 
 /// What the simulated provider saw of this target.

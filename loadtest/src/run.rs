@@ -1,18 +1,21 @@
 //! Runs scenarios against targets: the one place that knows the order of things.
 //!
 //! For each scenario: simulators start on the load's CPUs; the generator proves its ceiling against them, or the scenario is refused; each
-//! target is started and asked once; memory is measured on fresh processes; added latency on all targets in turn; the rest on one
-//! target after the other (`one_target`). A target that fails is listed with its failure, and the others go on.
+//! target is started, its memory measured while it is fresh, and asked whether it keeps up; added latency on all targets in turn; the rest on
+//! one target after the other (`one_target`). A target that fails is listed with its failure, a scenario that fails is refused with its
+//! reason, and the others go on. A run that is stopped (`crate::stop`) ends here and says what it did not come to.
 //!
-//! `simulators` are the providers, `progress` is what a terminal shows, `clock` writes the date. `calibrate` measures the
-//! load alone, beside a proxy, without any scenario.
+//! `planned` says beforehand what will be done and how long it takes, `step` holds a measure to that. `simulators` are the providers,
+//! `progress` is what a terminal shows, `clock` writes the date. `calibrate` measures the load alone, beside a proxy, without any scenario.
 
 pub mod calibrate;
 mod clock;
 mod one_target;
+pub mod planned;
 mod progress;
 mod scenario_run;
 mod simulators;
+mod step;
 mod table;
 
 use std::io;
@@ -27,7 +30,9 @@ use crate::measure::perf;
 use crate::measure::spread::median;
 use crate::results::{Environment, Results, SCHEMA};
 use crate::scenario::Scenario;
+use crate::stop;
 use crate::target::{Endpoint, Launcher, Spec};
+use planned::Planned;
 use progress::Progress;
 
 /// One invocation.
@@ -44,18 +49,12 @@ pub struct Options {
     pub launcher: std::path::PathBuf,
     pub target_cpus: usize,
     pub seed: u64,
-    /// Shortens the scenarios to about so much in all.
+    /// For each target in each scenario, at most: what would take longer is shortened. Starts of targets come on top.
     pub seconds: Option<f64>,
     pub command_line: Vec<String>,
     /// For the report's box on the environment.
     pub notes: Vec<String>,
     pub quiet: bool,
-}
-
-/// Results, and the histograms behind them.
-pub struct Outcome {
-    pub results: Results,
-    pub recordings: Vec<Recording>,
 }
 
 /// What all scenarios of a run share.
@@ -70,30 +69,13 @@ struct Bench<'a> {
     recordings: Vec<Recording>,
 }
 
-impl Options {
-    /// What is measured in a scenario: its own forms of Ringway, or what was named.
-    fn targets_of(&self, scenario: &Scenario) -> Vec<Spec> {
-        let ringway = self.targets.iter().find_map(|spec| match spec {
-            Spec::Ringway(ringway) => Some(ringway),
-            _ => None,
-        });
-        match ringway {
-            Some(plain) if !scenario.targets.is_empty() => scenario
-                .targets
-                .iter()
-                .map(|target| Spec::Ringway(crate::target::Ringway::variant(target, &plain.binary)))
-                .collect(),
-            _ => self.targets.clone(),
-        }
-    }
-
-    fn expected_s(&self, scenarios: &[Scenario]) -> f64 {
-        scenarios.iter().map(|scenario| scenario.expected_s(self.targets_of(scenario).len())).sum()
-    }
-}
-
-/// Measures everything. Fails where nothing can be measured at all; what a scenario or a target lacks is in the results.
-pub fn run(options: &Options) -> io::Result<Outcome> {
+/// Measures everything that is planned. `after_each` hears of the results so far after each scenario. Fails where nothing can be measured
+/// at all, or with `after_each`; what a scenario or a target lacks is in the results.
+pub fn run(
+    options: &Options,
+    planned: &[Planned],
+    mut after_each: impl FnMut(&Results, &[Recording]) -> io::Result<()>,
+) -> io::Result<Results> {
     let began = SystemTime::now();
     let clock = Instant::now();
     let plan = Plan::new(&machine::allowed_cpus(), options.target_cpus);
@@ -120,15 +102,6 @@ pub fn run(options: &Options) -> io::Result<Outcome> {
     environment.notes.extend(machine::raise_priority().err());
     let perf = perf::available();
     environment.notes.extend(perf.notes.iter().cloned());
-    let mut scenarios = options.scenarios.clone();
-    if let Some(seconds) = options.seconds {
-        let whole = options.expected_s(&scenarios);
-        for scenario in &mut scenarios {
-            let targets = options.targets_of(scenario).len();
-            let share = scenario.expected_s(targets) / whole.max(1e-9);
-            scenario.shorten(seconds * share, targets);
-        }
-    }
     let mut bench = Bench {
         options,
         launcher: Launcher { program: options.launcher.clone(), cpus: plan.target.clone() },
@@ -136,20 +109,29 @@ pub fn run(options: &Options) -> io::Result<Outcome> {
         perf,
         environment,
         other_cores: Vec::new(),
-        progress: Progress::new(options.expected_s(&scenarios), options.quiet),
+        progress: Progress::new(planned.iter().map(Planned::seconds).sum(), options.quiet),
         recordings: Vec::new(),
     };
-    let measured = scenarios.iter().map(|scenario| bench.scenario(scenario)).collect::<io::Result<Vec<_>>>()?;
-    bench.progress.end();
-    bench.environment.other_load_cores = median(&mut bench.other_cores.clone());
-    bench.environment.other_load_cores_max = bench.other_cores.iter().copied().fold(0.0, f64::max);
-    let results = Results {
+    let mut results = Results {
         schema: SCHEMA,
         title: options.title.clone(),
         began: clock::rfc3339(began),
-        took_s: clock.elapsed().as_secs_f64(),
-        environment: bench.environment,
-        scenarios: measured,
+        took_s: 0.0,
+        environment: Environment::default(),
+        scenarios: Vec::new(),
     };
-    Ok(Outcome { results, recordings: bench.recordings })
+    for planned in planned {
+        results.scenarios.push(bench.scenario(planned));
+        results.took_s = clock.elapsed().as_secs_f64();
+        results.environment = bench.environment.clone();
+        results.environment.other_load_cores = median(&mut bench.other_cores.clone());
+        results.environment.other_load_cores_max = bench.other_cores.iter().copied().fold(0.0, f64::max);
+        if stop::is_asked() {
+            let says = "The run was stopped before its end: what is missing was not measured.";
+            results.environment.notes.push(says.to_owned());
+        }
+        bench.progress.end();
+        after_each(&results, &bench.recordings)?;
+    }
+    Ok(results)
 }

@@ -4,16 +4,23 @@
 //! (`[latency]`, `[throughput]`, ...): a measure whose table is absent is not taken. Times are seconds, sizes KB of 1,024 bytes. It reads
 //! the same back as it is written by `to_toml`, which is how results carry it.
 //!
-//! `check` turns a file into these types, `shipped` holds the files that come with the binary, `shorten` makes a run quicker.
+//! `check` turns a file into these types, `shipped` holds the files that come with the binary, `budget` says how long it takes and makes it
+//! quicker.
 
+pub mod budget;
 mod check;
 mod shipped;
-mod shorten;
 
 use serde::Serialize;
 
 pub use crate::reader::Mistake;
 pub use shipped::SHIPPED;
+
+/// Of a timeline and a soak, before anything is reported.
+pub const LEAD_S: f64 = 1.0;
+
+/// First requests of idle connections per second.
+pub const GREETINGS_PER_S: f64 = 2_000.0;
 
 /// A scenario by its shipped name, or from a file.
 pub fn open(name_or_path: &str) -> Result<Scenario, Mistake> {
@@ -257,6 +264,13 @@ impl Driver {
     }
 }
 
+impl Sustained {
+    /// How long answers are awaited after a window in which the rate was too high: nobody waits for the rest of its queue.
+    pub fn grace_s(&self, drain_s: f64) -> f64 {
+        drain_s + (4.0 * self.p99_ms / 1e3).max(0.2)
+    }
+}
+
 impl Scenario {
     /// As a file that reads back the same.
     pub fn to_toml(&self) -> String {
@@ -276,26 +290,5 @@ impl Scenario {
             Answers::Fast { chunks, gap_ms } if self.measured().stream => *chunks as f64 * gap_ms / 1e3,
             _ => 0.0,
         }
-    }
-
-    /// About how long one target and its baseline take.
-    pub fn expected_s(&self, targets: usize) -> f64 {
-        let targets = targets as f64;
-        let repetitions = self.repetitions as f64;
-        let window = |warmup_s: f64, window_s: f64| warmup_s + window_s + 0.05;
-        let latency = self
-            .latency
-            .as_ref()
-            .map_or(0.0, |it| 2.0 * (targets + 1.0) * it.blocks as f64 * window(it.warmup_s, it.window_s));
-        let throughput = self
-            .throughput
-            .as_ref()
-            .map_or(0.0, |it| repetitions * it.connections.len() as f64 * window(it.warmup_s, it.window_s));
-        let sustained = self.sustained.as_ref().map_or(0.0, |it| 10.0 * window(it.warmup_s, it.window_s));
-        let cost = self.cost.as_ref().map_or(0.0, |it| repetitions * window(it.warmup_s, it.window_s));
-        let memory = self.memory.as_ref().map_or(0.0, |it| 3.0 * it.settle_s + it.load_s);
-        let timeline = self.timeline.as_ref().map_or(0.0, |it| it.seconds);
-        let soak = self.soak.as_ref().map_or(0.0, |it| it.seconds);
-        latency + targets * (throughput + sustained + cost + memory + timeline + soak)
     }
 }

@@ -128,7 +128,7 @@ fn a_run_leaves_everything_that_reads_back() {
     // The second recorded nothing, so it has no files and the results name none.
     let recordings = [recording("ringway", vec![interval]), recording("envoy", Vec::new())];
     let place = folder.path().join("made/by/it");
-    report::write(results, &recordings, &place).expect("written");
+    report::write(&results, &recordings, &place).expect("written");
 
     let read = report::read(&place.join("results.json")).expect("it reads its own results");
     let streams = read.scenarios.iter().find(|scenario| scenario.name == "stream-paced").expect("the scenario");

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ringway_loadtest::scenario::budget::Measure;
 use ringway_loadtest::scenario::{SHIPPED, open, parse};
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -81,21 +82,51 @@ fn the_scenario_of_the_readme_can_be_run() {
 }
 
 #[test]
-fn a_shortened_scenario_keeps_its_blocks_and_repetitions() {
+fn a_budget_is_kept_and_what_it_costs_is_said() {
     for (name, text) in SHIPPED {
         let asked = parse(name, text).expect("it is shipped");
-        let targets = asked.targets.len().max(1);
-        let mut short = asked.clone();
-        short.shorten(5.0, targets);
-        let blocks = |scenario: &ringway_loadtest::scenario::Scenario| scenario.latency.as_ref().map(|it| it.blocks);
-        assert_eq!((short.repetitions, blocks(&short)), (asked.repetitions, blocks(&asked)));
-        // Windows have a least length, so the wish is only approached.
-        assert!(short.expected_s(targets) < 60.0, "{name}: {} s", short.expected_s(targets));
-        assert!(short.not_shown.len() > asked.not_shown.len(), "{name} says that it was shortened");
-        let again = parse(name, &short.to_toml()).expect("it is still a scenario");
-        assert_eq!(again, short);
-        let mut long = asked.clone();
-        long.shorten(1e6, targets);
-        assert_eq!(long, asked);
+        for (targets, seconds) in [(1, 3.0), (1, 20.0), (2, 60.0), (7, 5.0), (7, 20.0), (7, 1e6)] {
+            let budget_s = seconds * targets as f64;
+            let case = format!("{name}, {targets} targets, {seconds} s");
+            let fitted = asked.fit(budget_s, targets);
+            let short = &fitted.scenario;
+            let is_left = |measure: Measure| short.measure_s(measure, targets) > 0.0;
+            for (measure, _) in asked.measures(targets) {
+                let is_said = fitted.left_out.iter().any(|says| says.starts_with(measure.name()));
+                assert_ne!(is_left(measure), is_said, "{case}: {} is there, or said to be left out", measure.name());
+            }
+            if short.measures(targets).len() > 1 {
+                assert!(short.expected_s(targets) <= budget_s + 1e-6, "{case}: {} s", short.expected_s(targets));
+                assert_eq!(parse(name, &short.to_toml()).as_ref(), Ok(short), "{case}: it is still a scenario");
+            }
+            assert!(short.repetitions >= 5 && short.latency.as_ref().is_none_or(|it| it.blocks >= 20), "{case}");
+            let is_shorter = |measure| {
+                is_left(measure) && short.measure_s(measure, targets) < asked.measure_s(measure, targets) - 0.05
+            };
+            for measure in [Measure::Latency, Measure::Throughput, Measure::Cost, Measure::Memory, Measure::Soak] {
+                let is_said = fitted.shortened.iter().any(|says| says.starts_with(measure.name()));
+                assert!(is_said || !is_shorter(measure), "{case}: {} is shorter and nobody says so", measure.name());
+            }
+            if budget_s >= asked.expected_s(targets) {
+                assert_eq!((short, fitted.shortened.len(), fitted.left_out.len()), (&asked, 0, 0), "{case}");
+            } else {
+                assert!(!fitted.shortened.is_empty() || !fitted.left_out.is_empty(), "{case}");
+            }
+        }
     }
+}
+
+#[test]
+fn a_budget_is_used_up() {
+    let asked = open("chat-small").expect("it is shipped");
+    for seconds in [40.0, 80.0, 120.0] {
+        let short = asked.fit(seconds, 1).scenario;
+        // Blocks and repetitions are whole numbers: between two of them the windows make up for it.
+        assert!(short.expected_s(1) > 0.97 * seconds, "{} of {seconds} s", short.expected_s(1));
+        assert_eq!(short.measures(1).len(), asked.measures(1).len());
+    }
+    let blocks = |seconds| asked.fit(seconds, 1).scenario.latency.map(|it| (it.blocks, (it.window_s * 100.0) as u64));
+    // First fewer blocks, then shorter windows.
+    assert!(blocks(300.0).is_some_and(|(blocks, hundredths)| blocks < 40 && hundredths > 120), "{:?}", blocks(300.0));
+    assert!(blocks(40.0).is_some_and(|(blocks, hundredths)| blocks == 20 && hundredths < 80), "{:?}", blocks(40.0));
 }

@@ -52,7 +52,7 @@ class Run(unittest.TestCase):
         return json.loads(process.stdout.readline())["endpoint"], process.pid
 
     def test_quick_measures_ringway_against_the_direct_path(self):
-        results, printed = self.run_it("quick", "--ringway", RINGWAY, "--seconds", 8)
+        results, printed = self.run_it("quick", "--ringway", RINGWAY, "--seconds", 30)
         chat, stream = results["scenarios"]
         self.assertEqual((chat["name"], stream["name"]), ("quick", "quick-stream"))
         for scenario in (chat, stream):
@@ -85,6 +85,11 @@ class Run(unittest.TestCase):
         self.assertIn(environment["drivers"]["ringway"], ("io_uring", "epoll"))
         self.assertIn("ringway", environment["versions"]["ringway"])
         self.assertIn("added p50", printed)
+        for scenario in (chat, stream):
+            self.assertTrue(0 < scenario["planned_s"] <= 30)
+            self.assertTrue(any(says.startswith("latency: shortened to 20 blocks") for says in scenario["shortened"]))
+            self.assertEqual(scenario["left_out"], [])
+        self.assertIn("latency: shortened", printed)
         files = {path.name for path in (self.folder / "report").iterdir()}
         self.assertLessEqual({"report.html", "report.md", "results.json"}, files)
         self.assertTrue(any(name.endswith(".hlog") for name in files))
@@ -136,7 +141,7 @@ class Run(unittest.TestCase):
         self.assertIn("FAILED", printed)
 
     def test_events_happen_on_the_time_axis(self):
-        results, _ = self.run_it("run", "failover", "--ringway", RINGWAY, "--seconds", 4)
+        results, _ = self.run_it("run", "failover", "--ringway", RINGWAY, "--seconds", 8)
         (ringway,) = results["scenarios"][0]["targets"]
         self.assertEqual(len(ringway["events"]), 2)
         self.assertGreater(ringway["latency"]["requests"], 300)
@@ -210,6 +215,86 @@ class Run(unittest.TestCase):
             time.sleep(0.02)
         self.assertFalse(Path(f"/proc/{started}/exe").exists(), "it ended too")
 
+    def test_a_run_that_is_stopped_ends_its_targets_and_leaves_what_was_measured(self):
+        # Two scenarios: the first ends by itself, the second is stopped within a window of a minute.
+        second = self.write(
+            "second.toml", SMALL.replace("small", "second") + "[soak]\nrate = 50\nseconds = 60\n"
+        )
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        out = self.folder / "report"
+        workers = self.write("workers", f"#!/bin/sh\n[ $1 = serve ] && sleep 1000 &\nexec {RINGWAY} \"$@\"\n")
+        workers.chmod(0o755)
+        running = subprocess.Popen(
+            [LOADTEST, "run", self.scenario(SMALL + LATENCY), second, "--ringway", workers, "--out", out],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )
+        said = []
+        for line in running.stderr:
+            said.append(line)
+            if "soak of ringway" in line:
+                break
+        self.assertEqual(
+            [each["name"] for each in json.loads((out / "results.json").read_text())["scenarios"]],
+            ["small"],
+            "written after each scenario: " + "".join(said),
+        )
+        sessions = [int(stat_of(pid)[3]) for pid in children_of(running.pid)]
+        self.assertTrue(sessions)
+        running.send_signal(signal.SIGINT)
+        printed, more = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 1, more)
+        self.assertIn("the run was stopped", more)
+        first, second = json.loads((out / "results.json").read_text())["scenarios"]
+        self.assertIsNotNone(first["targets"][1]["added"])
+        (ringway,) = second["targets"]
+        self.assertTrue(any("stopped" in failure for failure in ringway["failures"]), ringway["failures"])
+        self.assertTrue(ringway["latency"] is None or ringway["latency"]["requests"] < 60 * 50)
+        self.assertIn("small", printed)
+        self.assertEqual(list(temporary.iterdir()), [], "nothing is left in the temporary folder")
+        left = [pid for pid in all_processes() if int(stat_of(pid)[3]) in sessions and stat_of(pid)[0] != "Z"]
+        self.assertEqual(left, [])
+
+    def test_a_plan_is_printed_and_nothing_is_started(self):
+        out = self.folder / "report"
+        done = subprocess.run(
+            [LOADTEST, "run", "chat-small", "soak", "--ringway", RINGWAY, "--seconds", "20", "--plan", "--out", out],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(out.exists())
+        self.assertRegex(done.stdout, r"(?m)^plan: chat-small: (19|20) s, (19|20) s for each of 1: ringway$")
+        self.assertRegex(done.stdout, r"(?m)^ +sustained rate: not enough time; it takes at least")
+        self.assertRegex(done.stdout, r"(?m)^ +soak: shortened to \d+\.\d s, from 1200\.0 s$")
+
+    def test_no_time_for_anything_is_an_error_and_starts_nothing(self):
+        results, printed = self.run_it("run", "chat-small", "--ringway", "/bin/false", "--seconds", 1, status=1)
+        (scenario,) = results["scenarios"]
+        self.assertIn("Not enough time", scenario["refused"])
+        self.assertEqual(scenario["targets"], [])
+        self.assertIn("not enough time", printed)
+
+    def test_who_does_not_keep_up_is_listed_and_the_others_are_measured(self):
+        slow, _ = self.simulator("--script", self.write("slow.toml", "latency = { ttft_ms = 100 }"))
+        fast, _ = self.simulator("--fast")
+        results, printed = self.run_it(
+            "run",
+            self.scenario(SMALL + LATENCY + THROUGHPUT),
+            *("--target", f"slow={slow}", "--target", f"fast={fast}", "--baseline", fast),
+        )
+        _, first, second = results["scenarios"][0]["targets"]
+        self.assertEqual((first["name"], first["added"], first["latency"]), ("slow", None, None))
+        self.assertIn("does not keep up with 200 requests/s", " ".join(first["failures"]))
+        self.assertTrue(first["throughput"], "the other measures were taken")
+        self.assertIsNotNone(second["added"])
+        self.assertEqual(second["failures"], [])
+        self.assertIn("does not keep up", printed)
+
     def test_mistakes_are_said_before_anything_runs(self):
         for arguments, expected in [
             (["run", "no-such"], "chat-small"),
@@ -227,6 +312,22 @@ class Run(unittest.TestCase):
         path = self.folder / name
         path.write_text(text)
         return path
+
+
+def all_processes():
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def stat_of(pid):
+    """Of /proc: state, parent, group, session. Nothing of a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
+    except OSError:
+        return ["Z", "0", "0", "0"]
+
+
+def children_of(pid):
+    return [child for child in all_processes() if stat_of(child)[1] == str(pid)]
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ use ringway_loadtest::load::Trust;
 use ringway_loadtest::peers;
 use ringway_loadtest::report;
 use ringway_loadtest::results::Results;
-use ringway_loadtest::run::{self, Options};
+use ringway_loadtest::run::{self, Options, planned};
 use ringway_loadtest::scenario::{self, SHIPPED};
+use ringway_loadtest::stop;
 use ringway_loadtest::target::peer::Peer;
 use ringway_loadtest::target::{Endpoint, Ringway, Spec, find};
 
@@ -68,14 +69,21 @@ pub(super) struct Common {
     #[arg(long, value_name = "PATH")]
     pub(super) ringway: Option<PathBuf>,
     /// Where peers are that do not come with the system.
-    #[arg(long, default_value = "target/peers", value_name = "DIR")]
+    #[arg(long, env = "RINGWAY_PEER_TOOLS", default_value = "target/peers", value_name = "DIR")]
     pub(super) tools: PathBuf,
     /// Where the report goes.
     #[arg(long, default_value = "loadtest-report", value_name = "DIR")]
     out: PathBuf,
-    /// Shortens windows so that all of it takes about so long. Figures become rough, and the report says so.
-    #[arg(long)]
+    /// Time for each target in each scenario, at most: calibration, the path without a gateway and everything that is measured; starting a
+    /// target comes on top. All of it takes about SECONDS x targets x scenarios.
+    ///
+    /// Where a scenario asks for more, its windows shrink, blocks not below 20 and repetitions not below 5; what does not fit even so is left
+    /// out. The report names both. Nothing is stretched: without --seconds each scenario takes what it asks for. See --plan.
+    #[arg(long, value_parser = positive)]
     seconds: Option<f64>,
+    /// Prints what would be measured and how long it takes, and ends.
+    #[arg(long, visible_alias = "dry-run")]
+    plan: bool,
     /// CPUs that targets have to themselves; the load has the others.
     #[arg(long, default_value_t = 1)]
     target_cpus: usize,
@@ -205,14 +213,25 @@ impl Common {
             command_line: without_keys(std::env::args()),
             quiet: self.quiet,
         };
+        let planned = options.plan();
+        let plan = planned::text(&planned);
+        if self.plan {
+            return io::stdout().write_all(plan.as_bytes());
+        }
+        if !self.quiet {
+            // Standard error that is gone is no reason not to measure.
+            let _ = io::stderr().write_all(plan.as_bytes());
+        }
+        stop::on_signals()?;
         // Before hours are spent: the place for what they bring.
         std::fs::create_dir_all(&self.out)?;
-        let outcome = run::run(&options)?;
+        let results =
+            run::run(&options, &planned, |results, recordings| report::write(results, recordings, &self.out))?;
         let mut out = io::stdout().lock();
-        out.write_all(run::table(&outcome.results).as_bytes())?;
-        let unmeasured = unmeasured(&outcome.results);
-        report::write(outcome.results, &outcome.recordings, &self.out)?;
+        out.write_all(run::table(&results).as_bytes())?;
         writeln!(out, "\nReport: {}", self.out.join("report.html").display())?;
+        stop::check()?;
+        let unmeasured = unmeasured(&results);
         match unmeasured.is_empty() {
             true => Ok(()),
             false => Err(io::Error::other(format!("not measured: {}", unmeasured.join(", ")))),
@@ -296,6 +315,11 @@ fn without_keys(arguments: impl Iterator<Item = String>) -> Vec<String> {
         }
     });
     shown.collect()
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
+    if seconds > 0.0 && seconds.is_finite() { Ok(seconds) } else { Err("more than no seconds".to_owned()) }
 }
 
 fn invalid(message: String) -> io::Error {

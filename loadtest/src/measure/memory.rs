@@ -11,18 +11,19 @@ use super::traffic::{Style, Traffic, window};
 use super::watch::Watch;
 use crate::load::{Arrivals, Pattern};
 use crate::results;
-use crate::scenario::{Load, Memory};
+use crate::scenario::{GREETINGS_PER_S, Load, Memory};
+use crate::stop;
 use crate::target::Endpoint;
-
-/// First requests of idle connections per second.
-const GREETINGS_PER_S: f64 = 2_000.0;
 
 /// Of a process that has done nothing yet, for the cleanest figures; `loads` as the scenario has them.
 pub fn measure(endpoint: &Endpoint, loads: &[Load], plan: &Memory, style: Style) -> io::Result<results::Memory> {
     let pid = endpoint.pid.ok_or_else(|| io::Error::other("its process is not known"))?;
     let read = || resident_bytes(pid).ok_or_else(|| io::Error::other("its memory cannot be read"));
-    let settle = || std::thread::sleep(Duration::try_from_secs_f64(plan.settle_s).unwrap_or_default());
-    settle();
+    let settle = || {
+        stop::sleep(Duration::try_from_secs_f64(plan.settle_s).unwrap_or_default());
+        stop::check()
+    };
+    settle()?;
     let idle = read()?;
     let mut memory = results::Memory { idle_bytes: idle, ..results::Memory::default() };
     if plan.idle_connections > 0 {
@@ -34,7 +35,7 @@ pub fn measure(endpoint: &Endpoint, loads: &[Load], plan: &Memory, style: Style)
         if !report.errors.is_empty() || report.dropped > 0 {
             return Err(io::Error::other(format!("idle connections were not all served: {:?}", report.errors)));
         }
-        settle();
+        settle()?;
         let each = (read()? as f64 - idle as f64) / plan.idle_connections as f64;
         memory.per_idle_connection_bytes = Some(each.max(0.0));
     }
@@ -42,7 +43,7 @@ pub fn measure(endpoint: &Endpoint, loads: &[Load], plan: &Memory, style: Style)
     let watch = Watch { pid: Some(pid), upstream_requests: &|| None, perf: None };
     memory.loaded_bytes = traffic.watched(&window(Pattern::Closed, 0.0, plan.load_s), &watch)?.resident_bytes;
     drop(traffic);
-    settle();
+    settle()?;
     memory.after_bytes = Some(read()?);
     Ok(memory)
 }

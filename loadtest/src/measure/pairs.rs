@@ -6,18 +6,23 @@
 //!
 //! All endpoints keep their connections open throughout, and requests in the windows of one half of a block are due at the same
 //! drawn times for each.
+//!
+//! An endpoint that fails, or takes so long for its windows that the others would wait for minutes, is left out from then on. One that
+//! has less than 20 whole blocks is not compared.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
 use super::absolute::{Absolute, add_counts};
 use super::bootstrap;
 use super::traffic::{Traffic, open_loop, window};
+use crate::limits::BLOCKS_MIN;
 use crate::load::percentiles;
 use crate::results::{Added, Interval, Percentiles};
 use crate::scenario::Latency;
+use crate::stop;
 
 /// One endpoint that takes part.
 pub struct Side {
@@ -25,7 +30,10 @@ pub struct Side {
     pub absolute: Absolute,
     /// Of traffic beside the measured one, by its name.
     pub beside: Vec<(String, std::collections::BTreeMap<String, u64>)>,
+    /// Why it is not measured any further.
+    pub failed: Option<String>,
     blocks: Vec<Block>,
+    taken: Duration,
 }
 
 /// Percentiles of one block.
@@ -37,9 +45,20 @@ struct Block {
 
 impl Side {
     pub fn new(traffic: Traffic) -> Side {
-        Side { traffic, absolute: Absolute::default(), beside: Vec::new(), blocks: Vec::new() }
+        Side {
+            traffic,
+            absolute: Absolute::default(),
+            beside: Vec::new(),
+            failed: None,
+            blocks: Vec::new(),
+            taken: Duration::ZERO,
+        }
     }
 }
+
+/// How much more time than those of the first an endpoint's windows may take in all: so many times, and so much more.
+const OVERRUN: u32 = 2;
+const OVERRUN_MORE: Duration = Duration::from_secs(10);
 
 /// Measures all blocks. `before_window` hears what comes next: block, and which endpoint.
 pub fn measure(
@@ -52,12 +71,25 @@ pub fn measure(
     for block in 0..plan.blocks {
         let mut merged: Vec<Merged> = sides.iter().map(|_| Merged::default()).collect();
         for (half, index) in palindrome(sides.len()) {
+            if sides[index].failed.is_some() {
+                continue;
+            }
             before_window(block, index)?;
             let pattern = open_loop(plan.rate, plan.arrivals, seed + 2 * block as u64 + half);
             let window = window(pattern, plan.warmup_s, plan.window_s);
             let start = begin.elapsed() + window.warmup;
             let side = &mut sides[index];
-            let offered = side.traffic.window(&window)?;
+            let sent = Instant::now();
+            let offered = match side.traffic.window(&window) {
+                Ok(offered) => offered,
+                Err(error) => {
+                    side.failed = Some(error.to_string());
+                    continue;
+                }
+            };
+            // Half a window is none: what was cut would be compared with what was not.
+            stop::check()?;
+            side.taken += sent.elapsed();
             for (name, report) in offered.beside {
                 match side.beside.iter_mut().find(|(other, _)| *other == name) {
                     Some((_, errors)) => add_counts(errors, &report.errors),
@@ -67,7 +99,17 @@ pub fn measure(
             merged[index].add(&offered.report)?;
             side.absolute.add(start, offered.report);
         }
-        for (side, merged) in sides.iter_mut().zip(merged) {
+        let usual = sides.first().map_or(Duration::ZERO, |first| first.taken);
+        for side in sides.iter_mut().filter(|side| side.failed.is_none() && side.taken > usual * OVERRUN + OVERRUN_MORE)
+        {
+            side.failed = Some(format!(
+                "It answered so slowly that {} blocks took {:.0} s, where they are {:.0} s of the first endpoint's time.",
+                block + 1,
+                side.taken.as_secs_f64(),
+                usual.as_secs_f64()
+            ));
+        }
+        for (side, merged) in sides.iter_mut().zip(merged).filter(|(side, _)| side.failed.is_none()) {
             side.blocks.push(merged.block());
         }
     }
@@ -105,8 +147,12 @@ impl Merged {
     }
 }
 
-/// What `target` adds to `direct`. None if a block of one of them holds no answer at all: there is nothing to compare.
+/// What `target` adds to `direct`. None if a block of one of them holds no answer at all, or too few blocks were whole: there is nothing
+/// to compare.
 pub fn added(direct: &Side, target: &Side, seed: u64) -> Option<Added> {
+    if direct.blocks.len().min(target.blocks.len()) < BLOCKS_MIN {
+        return None;
+    }
     let whole = |figure: fn(&Percentiles) -> f64| compare(direct, target, seed, |block| Some(&block.whole), figure);
     let ttft = |figure: fn(&Percentiles) -> f64| compare(direct, target, seed, |block| block.ttft.as_ref(), figure);
     let gap = |figure: fn(&Percentiles) -> f64| compare(direct, target, seed, |block| block.gap.as_ref(), figure);

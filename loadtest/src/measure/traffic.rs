@@ -21,7 +21,12 @@ pub struct Style {
     pub threads: usize,
     /// The provider numbers its chunks.
     pub check_chunks: bool,
+    /// How long answers are awaited after the last request of a window was due.
+    pub grace: Duration,
 }
+
+/// Of a window in which everybody gets an answer, however late.
+pub const GRACE: Duration = Duration::from_secs(10);
 
 pub struct Traffic {
     generators: Vec<Generator>,
@@ -124,6 +129,7 @@ fn open(endpoint: &Endpoint, load: &Load, style: Style) -> io::Result<Generator>
         manners: manners(load.manners),
         threads: Threads::Count(style.threads.min(load.connections).max(1)),
         seed: style.seed,
+        grace: style.grace,
         check_chunks: style.check_chunks && load.stream && load.manners == scenario::Manners::default(),
         ..LoadOptions::new(target)
     };

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::numbers::{count, mebibytes, number, signed};
 use super::table::{Cell, Column, Table, column, text_column};
 use super::troubles::{self, Kind, Trouble};
-use crate::results::{Added, Interval, Percentiles, Results, Scenario, Spread, Target};
+use crate::results::{Added, Interval, Memory, Percentiles, Results, Scenario, Spread, Target};
 
 /// The first table: what most readers came for.
 pub fn headline(results: &Results) -> Table {
@@ -226,10 +226,21 @@ pub fn memory(scenario: &Scenario) -> Table {
             Cell::maybe(memory.loaded_bytes, mib),
             Cell::maybe(memory.after_bytes, mib),
             Cell::maybe(memory.per_idle_connection_bytes, |bytes| Cell::text(number(bytes / 1024.0))),
-            Cell::maybe(memory.slope_bytes_per_hour, |bytes| Cell::text(signed(mebibytes(bytes)))),
+            slope(memory),
         ]);
     }
     table.without_empty_columns()
+}
+
+fn slope(memory: &Memory) -> Cell {
+    let signed = |bytes: f64| signed(mebibytes(bytes));
+    match (memory.slope_bytes_per_hour, memory.slope_bytes_per_hour_interval) {
+        (Some(slope), Some((low, high))) => {
+            Cell::text(format!("{} ({} to {})", signed(slope), signed(low), signed(high)))
+        }
+        (Some(slope), None) => Cell::text(signed(slope)),
+        (None, _) => Cell::maybe(memory.slope_refused.as_ref(), |_| Cell::text("not told".to_owned())),
+    }
 }
 
 fn upstream(scenario: &Scenario) -> Table {

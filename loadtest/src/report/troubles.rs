@@ -21,7 +21,7 @@ pub struct Trouble {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Not measured, because the measure itself would have been the limit.
+    /// Not measured, because the measure itself would have been the limit, or there was no time for it.
     Refused,
     /// The target did not do what was asked.
     Failed,
@@ -49,6 +49,12 @@ pub fn troubles(results: &Results) -> Vec<Trouble> {
         if let Some(reason) = &scenario.refused {
             push(None, Kind::Refused, reason.clone());
         }
+        for says in &scenario.left_out {
+            push(None, Kind::Refused, says.clone());
+        }
+        for says in &scenario.shortened {
+            push(None, Kind::Doubt, says.clone());
+        }
         for target in &scenario.targets {
             for failure in &target.failures {
                 push(Some(target), Kind::Failed, failure.clone());
@@ -65,6 +71,9 @@ pub fn troubles(results: &Results) -> Vec<Trouble> {
             for (reason, connections) in refused_points(target) {
                 let at = connections.join(", ");
                 push(Some(target), Kind::Refused, format!("throughput at {at} connections: {reason}"));
+            }
+            if let Some(reason) = target.memory.as_ref().and_then(|memory| memory.slope_refused.as_ref()) {
+                push(Some(target), Kind::Refused, format!("slope of the memory: {reason}"));
             }
             if let Some(says) = target.latency.as_ref().and_then(late) {
                 push(Some(target), Kind::Doubt, says);

@@ -1,27 +1,47 @@
 //! What is measured on one target while the others wait: timeline and soak, throughput, the sustained rate, cost.
+//!
+//! A measure that fails is among the target's failures, and the next one is tried.
 
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::Bench;
 use super::scenario_run::{Subject, add_errors};
 use super::simulators::Simulators;
+use super::step::Step;
 use crate::hdr::Recording;
 use crate::measure::calibration::HEADROOM_MIN;
 use crate::measure::throughput::{Cores, Offered};
-use crate::measure::timeline::{self, slope_bytes_per_hour};
-use crate::measure::traffic::{Traffic, open_loop, poisson, window};
+use crate::measure::timeline::{self, slope};
+use crate::measure::traffic::{Style, Traffic, open_loop, poisson, window};
 use crate::measure::watch::Watch;
 use crate::measure::{cost, sustained, throughput};
 use crate::results::{self, Calibration};
-use crate::scenario::{Event, Load, Scenario};
+use crate::scenario::budget::Measure;
+use crate::scenario::{Event, LEAD_S, Load, Scenario};
+use crate::stop;
 use crate::target::{Child, Endpoint};
-
-/// Of a timeline and a soak, before anything is reported.
-const WARMUP_S: f64 = 1.0;
 
 /// Connections of the probe beside a saturated target: enough that it waits for none.
 const PROBE_CONNECTIONS: usize = 4;
+
+/// Of a search for the sustained rate: each of its rates twice.
+const SEARCH_WINDOWS_MAX: usize = 18;
+
+/// Where a measure is taken, and what is seen from there.
+struct Site<'a> {
+    scenario: &'a Scenario,
+    endpoint: &'a Endpoint,
+    child: Option<&'a Child>,
+    style: Style,
+}
+
+impl Site<'_> {
+    /// Requests that arrived upstream, for targets that stand before the simulators.
+    fn upstream_requests(&self, simulators: &Simulators) -> Option<u64> {
+        self.endpoint.before_simulators.then(|| simulators.requests())
+    }
+}
 
 impl Bench<'_> {
     pub(super) fn one_target(
@@ -30,17 +50,30 @@ impl Bench<'_> {
         subject: &mut Subject,
         simulators: &mut Simulators,
         calibrated: &Calibration,
-    ) -> io::Result<()> {
+    ) {
         let Some(running) = &subject.running else {
-            return Ok(());
+            return;
         };
         let (endpoint, child) = (&running.endpoint, running.child.as_ref());
+        let site = Site { scenario, endpoint, child, style: self.style(scenario) };
         let result = &mut subject.result;
         let before = simulators.seen();
-        self.timeline(scenario, endpoint, child, result, simulators)?;
-        self.throughput(scenario, endpoint, child, result, simulators)?;
-        self.sustained(scenario, endpoint, child, result, calibrated)?;
-        self.cost(scenario, endpoint, child, result, simulators)?;
+        let over_time = if scenario.soak.is_some() { Measure::Soak } else { Measure::Timeline };
+        for measure in [over_time, Measure::Throughput, Measure::Sustained, Measure::Cost] {
+            if scenario.measure_s(measure, 1) <= 0.0 {
+                continue;
+            }
+            let taken = stop::check().and_then(|()| match measure {
+                Measure::Throughput => self.throughput(&site, result, simulators),
+                Measure::Sustained => self.sustained(&site, result, calibrated),
+                Measure::Cost => self.cost(&site, result, simulators),
+                _ => self.timeline(&site, result, simulators),
+            });
+            if let Err(error) = taken {
+                let ended = child.and_then(Child::ended).map_or(String::new(), |how| format!("; it has ended: {how}"));
+                result.failures.push(format!("{}: {error}{ended}", measure.name()));
+            }
+        }
         let after = simulators.seen();
         let seen = results::Upstream {
             requests: after.requests.saturating_sub(before.requests),
@@ -50,105 +83,99 @@ impl Bench<'_> {
         };
         // Nothing: it stands before another provider, or only latency was measured, for which nobody counts by target.
         result.upstream = (seen.requests > 0).then_some(seen);
-        Ok(())
     }
 
     fn cores(&self) -> Cores {
         Cores { target: self.plan.target.len(), load: self.plan.load.len() }
     }
 
-    fn timeline(
-        &mut self,
-        scenario: &Scenario,
-        endpoint: &Endpoint,
-        child: Option<&Child>,
-        result: &mut results::Target,
-        simulators: &mut Simulators,
-    ) -> io::Result<()> {
+    /// One measure begins; `windows` is how many there will be.
+    fn step<'s>(&'s mut self, site: &Site<'s>, measure: Measure, what: &str, windows: usize) -> Step<'s> {
+        let planned_s = site.scenario.measure_s(measure, 1);
+        let what = format!("{}: {} of {}{what}", site.scenario.name, measure.name(), site.endpoint.name);
+        Step::new(&mut self.progress, what, site.child, planned_s / windows.max(1) as f64, planned_s)
+    }
+
+    fn timeline(&mut self, site: &Site, result: &mut results::Target, simulators: &mut Simulators) -> io::Result<()> {
+        let scenario = site.scenario;
         let nothing: &[Event] = &[];
-        let (pattern, rate, seconds, events) = match (&scenario.timeline, &scenario.soak) {
-            (Some(it), _) => (open_loop(it.rate, it.arrivals, self.options.seed), it.rate, it.seconds, &it.events[..]),
-            (_, Some(it)) => (poisson(it.rate, self.options.seed), it.rate, it.seconds, nothing),
+        let seed = self.options.seed;
+        let (measure, pattern, rate, seconds, events) = match (&scenario.timeline, &scenario.soak) {
+            (Some(it), _) => {
+                (Measure::Timeline, open_loop(it.rate, it.arrivals, seed), it.rate, it.seconds, &it.events[..])
+            }
+            (_, Some(it)) => (Measure::Soak, poisson(it.rate, seed), it.rate, it.seconds, nothing),
             (None, None) => return Ok(()),
         };
-        let what = format!("{}: {} over time", scenario.name, endpoint.name);
         let began = SystemTime::now();
-        let mut traffic = Traffic::open(endpoint, &scenario.loads, self.style(scenario))?;
-        let progress = &mut self.progress;
+        let mut traffic = Traffic::open(site.endpoint, &scenario.loads, site.style)?;
+        let mut step = self.step(site, measure, "", 1);
         let mut last_s = 0.0;
         let measured = timeline::measure(
             &mut traffic,
-            endpoint.pid,
-            &window(pattern, WARMUP_S.min(seconds), seconds),
+            site.endpoint.pid,
+            &window(pattern, LEAD_S.min(seconds), seconds),
             events,
             |event| simulators.act(event),
             |now_s| {
-                progress.step(&what, None);
-                progress.done(now_s - last_s);
+                step.done(Duration::try_from_secs_f64(now_s - last_s).unwrap_or_default());
                 last_s = now_s;
-                forget_logs(child)
+                // A signal cuts the window itself, and what it brought is kept.
+                if stop::is_asked() { Ok(()) } else { step.look() }
             },
         )?;
         result.latency = Some(measured.absolute.latency(rate));
         result.fidelity.clone_from(&measured.absolute.fidelity);
-        result.events =
-            events.iter().map(|event| results::Event { at_s: event.at_s, says: event.says.clone() }).collect();
+        let happened = events.iter().filter(|event| event.at_s <= last_s.max(0.0) || !stop::is_asked());
+        result.events = happened.map(|event| results::Event { at_s: event.at_s, says: event.says.clone() }).collect();
         add_errors(result, scenario, &measured.absolute.errors, &measured.beside);
         if scenario.soak.is_some()
             && let Some((_, first)) = measured.resident.first()
         {
             let memory =
                 result.memory.get_or_insert(results::Memory { idle_bytes: *first, ..results::Memory::default() });
-            memory.slope_bytes_per_hour = slope_bytes_per_hour(&measured.resident);
+            match slope(&measured.resident) {
+                Ok(slope) => {
+                    memory.slope_bytes_per_hour = Some(slope.estimate);
+                    memory.slope_bytes_per_hour_interval = Some((slope.low, slope.high));
+                }
+                Err(reason) => memory.slope_refused = Some(reason),
+            }
         }
-        let (scenario, target) = (scenario.name.clone(), endpoint.name.clone());
+        let (scenario, target) = (scenario.name.clone(), site.endpoint.name.clone());
         self.recordings.push(Recording { scenario, target, began, measures: measured.absolute.into_measures() });
-        Ok(())
+        stop::check()
     }
 
-    fn throughput(
-        &mut self,
-        scenario: &Scenario,
-        endpoint: &Endpoint,
-        child: Option<&Child>,
-        result: &mut results::Target,
-        simulators: &Simulators,
-    ) -> io::Result<()> {
+    fn throughput(&mut self, site: &Site, result: &mut results::Target, simulators: &Simulators) -> io::Result<()> {
+        let scenario = site.scenario;
         let Some(plan) = &scenario.throughput else {
             return Ok(());
         };
-        let cores = self.cores();
+        let (cores, open_files_max) = (self.cores(), self.environment.open_files_max);
+        let windows = scenario.repetitions * plan.connections.len();
         for &connections in &plan.connections {
             // Ours, and those that the simulators accept; over HTTP/2 these are few.
             let sides = if scenario.simulator.tls && scenario.simulator.http2 { 1 } else { 2 };
-            let needed = connections as u64 * sides + 1_024;
-            if needed > self.environment.open_files_max {
+            if connections as u64 * sides + 1_024 > open_files_max {
                 result.failures.push(format!(
-                    "Throughput at {connections} connections was not measured: the limit of {} open files is too low for it.",
-                    self.environment.open_files_max
+                    "Throughput at {connections} connections was not measured: the limit of {open_files_max} open files is too low for it."
                 ));
                 continue;
             }
-            let what = format!("{}: throughput of {} at {connections} connections", scenario.name, endpoint.name);
-            let loads = with_connections(scenario, connections);
+            let mut step = self.step(site, Measure::Throughput, &format!(" at {connections} connections"), windows);
+            step.look()?;
             let probe = with_connections(scenario, PROBE_CONNECTIONS).into_iter().take(1).collect::<Vec<_>>();
-            let mut offered = Offered {
-                traffic: Traffic::open(endpoint, &loads, self.style(scenario))?,
-                connections,
-                probe: match plan.probe_rate > 0.0 {
-                    true => Some(Traffic::open(endpoint, &probe, self.style(scenario))?),
-                    false => None,
-                },
+            let probe = match plan.probe_rate > 0.0 {
+                true => Some(Traffic::open(site.endpoint, &probe, site.style)?),
+                false => None,
             };
-            let progress = &mut self.progress;
-            let upstream_requests = || upstream_requests(simulators, endpoint);
-            let watch = Watch { pid: endpoint.pid, upstream_requests: &upstream_requests, perf: None };
+            let traffic = Traffic::open(site.endpoint, &with_connections(scenario, connections), site.style)?;
+            let mut offered = Offered { traffic, connections, probe };
+            let upstream_requests = || site.upstream_requests(simulators);
+            let watch = Watch { pid: site.endpoint.pid, upstream_requests: &upstream_requests, perf: None };
             let repetitions = scenario.repetitions;
-            let measured = throughput::measure(&mut offered, plan, repetitions, cores, &watch, || {
-                progress.step(&what, None);
-                progress.done(plan.warmup_s + plan.window_s);
-                forget_logs(child)
-            })?;
+            let measured = throughput::measure(&mut offered, plan, repetitions, cores, &watch, || step.window())?;
             add_errors(result, scenario, &measured.errors, &[]);
             self.other_cores.extend(measured.other_cores);
             result.throughput.push(measured.point);
@@ -156,57 +183,36 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn sustained(
-        &mut self,
-        scenario: &Scenario,
-        endpoint: &Endpoint,
-        child: Option<&Child>,
-        result: &mut results::Target,
-        calibrated: &Calibration,
-    ) -> io::Result<()> {
-        let Some(plan) = &scenario.sustained else {
+    fn sustained(&mut self, site: &Site, result: &mut results::Target, calibrated: &Calibration) -> io::Result<()> {
+        let Some(plan) = &site.scenario.sustained else {
             return Ok(());
         };
-        let mut traffic = Traffic::open(endpoint, &scenario.loads, self.style(scenario))?;
-        let what = format!("{}: sustained rate of {}", scenario.name, endpoint.name);
-        let cores = self.cores();
-        let (progress, seed) = (&mut self.progress, self.options.seed);
+        let grace = Duration::try_from_secs_f64(plan.grace_s(site.scenario.drain_s())).unwrap_or(site.style.grace);
+        let mut traffic = Traffic::open(site.endpoint, &site.scenario.loads, Style { grace, ..site.style })?;
+        let (cores, seed) = (self.cores(), self.options.seed);
         let ceiling = calibrated.rps.median / HEADROOM_MIN;
+        let mut step = self.step(site, Measure::Sustained, "", SEARCH_WINDOWS_MAX);
         // Errors on the way are how the search knows that a rate is too high, and no failure of the target.
-        result.sustained = sustained::measure(&mut traffic, plan, ceiling, cores, seed, || {
-            progress.step(&what, None);
-            progress.done(plan.warmup_s + plan.window_s);
-            forget_logs(child)
-        })?;
+        result.sustained = sustained::measure(&mut traffic, plan, ceiling, cores, seed, || step.window())?;
         if result.sustained.is_none() {
             result.failures.push(format!("No rate was sustained with p99 below {} ms.", plan.p99_ms));
         }
         Ok(())
     }
 
-    fn cost(
-        &mut self,
-        scenario: &Scenario,
-        endpoint: &Endpoint,
-        child: Option<&Child>,
-        result: &mut results::Target,
-        simulators: &Simulators,
-    ) -> io::Result<()> {
+    fn cost(&mut self, site: &Site, result: &mut results::Target, simulators: &Simulators) -> io::Result<()> {
+        let scenario = site.scenario;
         let Some(plan) = &scenario.cost else {
             return Ok(());
         };
-        let mut traffic = Traffic::open(endpoint, &with_connections(scenario, plan.connections), self.style(scenario))?;
-        let what = format!("{}: cost of {}", scenario.name, endpoint.name);
-        let upstream_requests = || upstream_requests(simulators, endpoint);
+        let mut traffic = Traffic::open(site.endpoint, &with_connections(scenario, plan.connections), site.style)?;
+        let upstream_requests = || site.upstream_requests(simulators);
+        let available = self.perf.clone();
         // Without a folder of its own nothing keeps perf's pipes apart from somebody else's.
-        let perf = child.map(|child| (&self.perf, child.folder()));
-        let watch = Watch { pid: endpoint.pid, upstream_requests: &upstream_requests, perf };
-        let progress = &mut self.progress;
-        let measured = cost::measure(&mut traffic, plan, scenario.repetitions, &watch, || {
-            progress.step(&what, None);
-            progress.done(plan.warmup_s + plan.window_s);
-            forget_logs(child)
-        })?;
+        let perf = site.child.map(|child| (&available, child.folder()));
+        let watch = Watch { pid: site.endpoint.pid, upstream_requests: &upstream_requests, perf };
+        let mut step = self.step(site, Measure::Cost, "", scenario.repetitions);
+        let measured = cost::measure(&mut traffic, plan, scenario.repetitions, &watch, || step.window())?;
         add_errors(result, scenario, &measured.errors, &[]);
         self.other_cores.extend(measured.other_cores);
         result.cost = measured.cost;
@@ -221,13 +227,4 @@ fn with_connections(scenario: &Scenario, connections: usize) -> Vec<Load> {
         first.connections = connections;
     }
     loads
-}
-
-/// Counted by the simulators, for targets that stand before them.
-fn upstream_requests(simulators: &Simulators, endpoint: &Endpoint) -> Option<u64> {
-    endpoint.before_simulators.then(|| simulators.requests())
-}
-
-fn forget_logs(child: Option<&Child>) -> io::Result<()> {
-    child.map_or(Ok(()), Child::forget_logs)
 }

@@ -2,23 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::Bench;
+use super::planned::Planned;
 use super::simulators::Simulators;
 use crate::hdr::Recording;
 use crate::load::Pattern;
 use crate::measure::machine::{self, Realtime};
 use crate::measure::pairs::{self, Side};
-use crate::measure::traffic::{Style, Traffic, window};
+use crate::measure::traffic::{GRACE, Style, Traffic, open_loop, window};
 use crate::measure::{calibration, memory, process};
 use crate::results::{self, Calibration};
+use crate::scenario::budget::Measure;
 use crate::scenario::{Answers, Latency, Scenario};
-use crate::target::{Endpoint, Running, Spec};
+use crate::stop;
+use crate::target::{Child, Endpoint, Running, Spec};
 
-/// Of each repetition, at least, however much a scenario was shortened; and so many times what a paced stream takes.
-const CALIBRATION_WINDOW_S: f64 = 0.3;
-const CALIBRATION_STREAMS: f64 = 2.0;
+/// How much longer than it lasts a trial at the rate of a scenario may take until all is answered.
+const TRIAL_OVERRUN: f64 = 1.5;
+const TRIAL_OVERRUN_S: f64 = 0.5;
 
 /// Share of requests that may be sent late on the path without a gateway. More, and what would be measured is the generator.
 const LATE_SHARE_MAX: f64 = 0.1;
@@ -27,56 +30,85 @@ const LATE_SHARE_MAX: f64 = 0.1;
 pub(super) struct Subject {
     /// None: it could not be started, or does not answer.
     pub running: Option<Running>,
+    /// With the rate at which latency is measured.
+    keeps_up: bool,
     pub result: results::Target,
 }
 
 impl Bench<'_> {
-    pub(super) fn scenario(&mut self, scenario: &Scenario) -> io::Result<results::Scenario> {
+    /// What it lacks is in the result, and why.
+    pub(super) fn scenario(&mut self, planned: &Planned) -> results::Scenario {
+        let begin = Instant::now();
+        let scenario = &planned.scenario;
         let mut measured = results::Scenario {
             name: scenario.name.clone(),
             says: scenario.says.clone(),
             source: scenario.to_toml(),
             not_shown: scenario.not_shown.clone(),
             refused: None,
+            shortened: planned.shortened.clone(),
+            left_out: planned.left_out.clone(),
+            planned_s: planned.seconds(),
+            took_s: 0.0,
             calibration: None,
             targets: Vec::new(),
         };
+        let taken = stop::check().and_then(|()| match planned.has_no_time() {
+            true => Err(io::Error::other("Not enough time for any of its measures.")),
+            false => self.measure(planned, &mut measured),
+        });
+        if let Err(error) = taken {
+            measured.refused.get_or_insert(error.to_string());
+        }
+        measured.took_s = begin.elapsed().as_secs_f64();
+        measured
+    }
+
+    /// Fails where there is nothing to go on with. What was measured until then is in `measured`.
+    fn measure(&mut self, planned: &Planned, measured: &mut results::Scenario) -> io::Result<()> {
+        let scenario = &planned.scenario;
         let mut simulators = Simulators::start(&scenario.simulator, self.options.simulator_listen, self.options.seed)?;
         self.progress.step(&format!("{}: calibration", scenario.name), None);
         let mut calibrated = self.calibrate(scenario, &simulators)?;
+        // A calibration that was cut short is none.
+        stop::check()?;
         measured.refused = offered_per_s(scenario).and_then(|rate| calibration::refuse(&mut calibrated, rate));
         measured.calibration = Some(calibrated.clone());
         if measured.refused.is_some() {
-            return Ok(measured);
+            return Ok(());
         }
         let mut subjects: Vec<Subject> = Vec::new();
-        for spec in self.options.targets_of(scenario) {
+        for spec in &planned.targets {
             self.progress.step(&format!("{}: starting {}", scenario.name, spec.name()), None);
-            subjects.push(self.subject(&spec, scenario, &simulators));
+            subjects.push(self.subject(spec, scenario, &simulators));
         }
         let baseline = self.baseline(&simulators);
         if let Some(plan) = &scenario.latency {
-            measured.refused = self.latency(scenario, plan, baseline.as_ref(), &mut subjects, &mut measured.targets)?;
+            let taken = self.latency(scenario, plan, baseline.as_ref(), &mut subjects, &mut measured.targets);
+            measured.refused = taken.unwrap_or_else(|error| Some(error.to_string()));
         }
         for subject in &mut subjects {
-            if let Err(error) = self.one_target(scenario, subject, &mut simulators, &calibrated) {
-                subject.result.failures.push(error.to_string());
+            self.one_target(scenario, subject, &mut simulators, &calibrated);
+            if let Err(error) = simulators.restore(&scenario.simulator) {
+                subject.result.failures.push(format!("The provider could not be started again after it: {error}"));
             }
-            simulators.restore(&scenario.simulator)?;
         }
         measured.targets.extend(subjects.into_iter().map(|subject| subject.result));
-        Ok(measured)
+        Ok(())
     }
 
     pub(super) fn style(&self, scenario: &Scenario) -> Style {
         let check_chunks = matches!(scenario.simulator.answers, Answers::Fast { .. });
-        Style { seed: self.options.seed, threads: self.plan.load_threads(usize::MAX), check_chunks }
+        Style { seed: self.options.seed, threads: self.plan.load_threads(usize::MAX), check_chunks, grace: GRACE }
     }
 
-    fn calibrate(&self, scenario: &Scenario, simulators: &Simulators) -> io::Result<Calibration> {
+    fn calibrate(&mut self, scenario: &Scenario, simulators: &Simulators) -> io::Result<Calibration> {
         let mut traffic = Traffic::open(&simulators.direct(), &scenario.loads, self.style(scenario))?;
-        let window_s = CALIBRATION_WINDOW_S.max(CALIBRATION_STREAMS * scenario.stream_s());
-        calibration::measure(&mut traffic, scenario.measured().connections, scenario.repetitions, window_s)
+        let connections = scenario.measured().connections;
+        let calibrated =
+            calibration::measure(&mut traffic, connections, scenario.repetitions, scenario.calibration_window_s())?;
+        self.progress.done(scenario.measure_s(Measure::Calibration, 1));
+        Ok(calibrated)
     }
 
     /// The path without a gateway. None: targets stand before something else, and nobody said before what.
@@ -88,20 +120,22 @@ impl Bench<'_> {
 
     /// Starts a target, measures what only a fresh one can show, and asks it once.
     fn subject(&mut self, spec: &Spec, scenario: &Scenario, simulators: &Simulators) -> Subject {
-        let mut subject = Subject { running: None, result: blank(spec.name()) };
+        let mut subject = Subject { running: None, keeps_up: true, result: blank(spec.name()) };
         let upstreams = simulators.upstreams();
-        if let (Some(plan), true) = (&scenario.memory, spec.is_started_here()) {
+        let mut started = stop::check().and_then(|()| spec.start(&self.launcher, &upstreams));
+        if let (Some(plan), true, Ok(fresh)) = (&scenario.memory, spec.is_started_here(), &started) {
             self.progress.step(&format!("{}: memory of {}", scenario.name, spec.name()), None);
-            let fresh = spec.start(&self.launcher, &upstreams);
-            let taken =
-                fresh.and_then(|fresh| memory::measure(&fresh.endpoint, &scenario.loads, plan, self.style(scenario)));
-            match taken {
+            match memory::measure(&fresh.endpoint, &scenario.loads, plan, self.style(scenario)) {
                 Ok(memory) => subject.result.memory = Some(memory),
-                Err(error) => subject.result.failures.push(format!("Memory: {error}")),
+                Err(error) => subject.result.failures.push(format!("memory: {error}")),
             }
-            self.progress.done(3.0 * plan.settle_s + plan.load_s);
+            self.progress.done(scenario.measure_s(Measure::Memory, 1));
+            if let Some(how) = fresh.child.as_ref().and_then(Child::ended) {
+                subject.result.failures.push(format!("It ended while its memory was measured: {how}."));
+                started = spec.start(&self.launcher, &upstreams);
+            }
         }
-        match spec.start(&self.launcher, &upstreams).and_then(|running| self.answers(running, scenario)) {
+        match started.and_then(|running| self.answers(running, scenario)) {
             Ok(running) => {
                 let name = running.endpoint.name.clone();
                 let environment = &mut self.environment;
@@ -110,11 +144,39 @@ impl Bench<'_> {
                 environment.versions.extend(running.endpoint.version.clone().map(|version| (name.clone(), version)));
                 environment.drivers.extend(running.endpoint.driver.clone().map(|driver| (name, driver)));
                 describe(&mut subject.result, &running.endpoint);
+                if let Err(error) = self.keeps_up(&running.endpoint, scenario) {
+                    subject.result.failures.push(error.to_string());
+                    subject.keeps_up = false;
+                }
                 subject.running = Some(running);
             }
             Err(error) => subject.result.failures.push(error.to_string()),
         }
         subject
+    }
+
+    /// Two short windows at the scenario's rate. Whoever leaves a queue behind in the second, when it is warm, would have all others wait in
+    /// each block, for figures that are the length of its queue.
+    fn keeps_up(&mut self, endpoint: &Endpoint, scenario: &Scenario) -> io::Result<()> {
+        let Some(plan) = &scenario.latency else {
+            return Ok(());
+        };
+        let trial_s = scenario.trial_s();
+        let mut traffic = Traffic::open(endpoint, &scenario.loads, self.style(scenario))?;
+        let trial = window(open_loop(plan.rate, plan.arrivals, self.options.seed), 0.0, trial_s);
+        traffic.window(&trial)?;
+        let begin = Instant::now();
+        let report = traffic.window(&trial)?.report;
+        let taken_s = begin.elapsed().as_secs_f64() - scenario.drain_s();
+        stop::check()?;
+        if report.dropped == 0 && taken_s <= TRIAL_OVERRUN * trial_s + TRIAL_OVERRUN_S {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "It does not keep up with {} requests/s: what was due in {trial_s:.2} s took {taken_s:.1} s, {} requests were never sent. \
+             Its latency was not measured.",
+            plan.rate, report.dropped
+        )))
     }
 
     /// One connection for a moment: what answers nothing, or only errors, is not measured.
@@ -147,7 +209,7 @@ impl Bench<'_> {
         }
         let mut taking_part: Vec<&mut Subject> = Vec::new();
         for subject in subjects {
-            let Some(running) = &subject.running else { continue };
+            let Some(running) = subject.running.as_ref().filter(|_| subject.keeps_up) else { continue };
             match Traffic::open(&running.endpoint, &scenario.loads, self.style(scenario)) {
                 Ok(traffic) => {
                     sides.push(Side::new(traffic));
@@ -156,6 +218,9 @@ impl Bench<'_> {
                 }
                 Err(error) => subject.result.failures.push(error.to_string()),
             }
+        }
+        if taking_part.is_empty() {
+            return Ok(None);
         }
         let mut pids = vec![machine::own_pid()];
         let started = taking_part.iter().filter_map(|subject| Some(subject.running.as_ref()?.child.as_ref()?.pid()));
@@ -166,16 +231,18 @@ impl Bench<'_> {
         {
             self.environment.notes.push(note.clone());
         }
-        let each_s = plan.warmup_s + plan.window_s;
+        let of_each = scenario.measure_s(Measure::Latency, taking_part.len()) / plan.blocks as f64;
+        let each_s = of_each / (2.0 * sides.len() as f64);
         let (progress, blocks) = (&mut self.progress, plan.blocks);
-        pairs::measure(&mut sides, plan, self.options.seed, |block, index| {
+        let taken = pairs::measure(&mut sides, plan, self.options.seed, |block, index| {
+            stop::check()?;
             progress.step(&format!("{}: latency, block", scenario.name), Some((block, blocks)));
             progress.done(each_s);
             match taking_part.get(index.wrapping_sub(usize::from(baseline.is_some()))) {
                 Some(Subject { running: Some(Running { child: Some(child), .. }), .. }) => child.forget_logs(),
                 _ => Ok(()),
             }
-        })?;
+        });
         drop(realtime);
         let (direct, others) = match baseline {
             Some(_) => sides.split_at(1),
@@ -183,12 +250,17 @@ impl Bench<'_> {
         };
         for (subject, side) in taking_part.into_iter().zip(others) {
             subject.result.added = direct.first().and_then(|direct| pairs::added(direct, side, self.options.seed));
-            if subject.result.added.is_none() && !direct.is_empty() {
+            let failure = side.failed.clone().or_else(|| taken.as_ref().err().map(ToString::to_string));
+            if let Some(failure) = failure {
+                subject.result.failures.push(format!("latency: {failure}"));
+            } else if subject.result.added.is_none() && !direct.is_empty() {
                 subject.result.failures.push("A block without a single answer: nothing can be compared.".to_owned());
             }
             fill(&mut subject.result, plan.rate, side, scenario);
         }
-        let refused = direct.first().and_then(late);
+        let failed = direct.first().and_then(|direct| direct.failed.as_ref());
+        let failed = failed.map(|error| format!("The path without a gateway failed: {error}"));
+        let refused = failed.or_else(|| direct.first().and_then(late));
         if let (Some(endpoint), Some(direct)) = (baseline, direct.first()) {
             let mut result = blank(&endpoint.name);
             result.baseline = true;
@@ -255,7 +327,9 @@ fn describe(result: &mut results::Target, endpoint: &Endpoint) {
 }
 
 fn fill(result: &mut results::Target, rate: f64, side: &Side, scenario: &Scenario) {
-    result.latency = Some(side.absolute.latency(rate));
+    let absolute = &side.absolute;
+    let has_any = absolute.requests + absolute.dropped > 0 || !absolute.errors.is_empty();
+    result.latency = has_any.then(|| absolute.latency(rate));
     result.fidelity.clone_from(&side.absolute.fidelity);
     add_errors(result, scenario, &side.absolute.errors, &side.beside);
 }

@@ -21,6 +21,8 @@ fn scenario(text: &mut String, scenario: &Scenario) -> std::fmt::Result {
     if let Some(refused) = &scenario.refused {
         writeln!(text, "  REFUSED: {refused}")?;
     }
+    let budget = scenario.left_out.iter().chain(&scenario.shortened);
+    budget.into_iter().try_for_each(|says| writeln!(text, "  {says}"))?;
     let rows = scenario.targets.iter().map(|target| (target.name.as_str(), lines(target)));
     for (name, lines) in rows {
         writeln!(text, "  {name}")?;
@@ -32,6 +34,10 @@ fn scenario(text: &mut String, scenario: &Scenario) -> std::fmt::Result {
         let headroom = calibration.headroom.map(|headroom| format!(", {headroom:.1} times what was offered"));
         let (rps, headroom) = (calibration.rps.median, headroom.unwrap_or_default());
         writeln!(text, "  generator and simulator alone: {rps:.0} requests/s{headroom}")?;
+    }
+    if scenario.planned_s > 0.0 {
+        let (took_s, planned_s) = (scenario.took_s, scenario.planned_s);
+        writeln!(text, "  took {took_s:.0} s with the starts of targets; {planned_s:.0} s were planned without them")?;
     }
     scenario.not_shown.iter().try_for_each(|says| writeln!(text, "  not shown: {says}"))
 }
@@ -94,9 +100,16 @@ fn lines(target: &Target) -> Vec<(String, String)> {
         it.per_idle_connection_bytes
             .iter()
             .for_each(|bytes| line("  per idle connection", format!("{bytes:.0} bytes")));
-        it.slope_bytes_per_hour
-            .iter()
-            .for_each(|bytes| line("  growth", format!("{:.2} MiB an hour", bytes / f64::from(1 << 20))));
+        let per_hour = |bytes: f64| bytes / f64::from(1 << 20);
+        match (it.slope_bytes_per_hour, it.slope_bytes_per_hour_interval, &it.slope_refused) {
+            (Some(slope), Some((low, high)), _) => line(
+                "  growth",
+                format!("{:.2} MiB an hour ({:.2} to {:.2})", per_hour(slope), per_hour(low), per_hour(high)),
+            ),
+            (Some(slope), None, _) => line("  growth", format!("{:.2} MiB an hour", per_hour(slope))),
+            (None, _, Some(reason)) => line("  growth", format!("not told: {reason}")),
+            (None, _, None) => {}
+        }
     }
     for (kind, count) in &target.errors {
         line(&format!("errors: {kind}"), count.to_string());

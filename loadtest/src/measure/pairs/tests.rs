@@ -1,5 +1,5 @@
 use super::{Side, added, measure, palindrome};
-use crate::measure::traffic::{Style, Traffic};
+use crate::measure::traffic::{GRACE, Style, Traffic};
 use crate::scenario::{self, Latency};
 use crate::sim::script::Script;
 use crate::sim::{Sim, SimConfig, SimHandle};
@@ -22,7 +22,10 @@ fn side(sim: &SimHandle, stream: bool) -> Side {
     let mut load = scenario::open("chat-small").expect("it is shipped").loads;
     load[0].connections = 32;
     load[0].stream = stream;
-    Side::new(Traffic::open(&endpoint, &load, Style { seed: 1, threads: 1, check_chunks: false }).expect("it opens"))
+    Side::new(
+        Traffic::open(&endpoint, &load, Style { seed: 1, threads: 1, check_chunks: false, grace: GRACE })
+            .expect("it opens"),
+    )
 }
 
 fn plan() -> Latency {
