@@ -14,6 +14,9 @@ use crate::load::Pattern;
 use crate::results::{self, Spread};
 use crate::scenario::Cost;
 
+/// Of each window. What one request costs is not to be seen from a few that were under way at both ends.
+const REQUESTS_MIN: u64 = 10;
+
 /// The cost and the errors met on the way. No cost: the target's processes cannot be seen.
 pub struct Measured {
     pub cost: Option<results::Cost>,
@@ -32,6 +35,12 @@ pub fn measure(
     for _ in 0..repetitions {
         before()?;
         runs.push(traffic.watched(&window(Pattern::Closed, plan.warmup_s, plan.window_s), watch)?);
+    }
+    if let Some(few) = runs.iter().map(|seen| seen.requests).min().filter(|requests| *requests < REQUESTS_MIN) {
+        let window_s = plan.window_s;
+        return Err(io::Error::other(format!(
+            "windows of {window_s:.2} s held as few as {few} requests: too short to divide by"
+        )));
     }
     let mut errors = BTreeMap::new();
     runs.iter().for_each(|seen| add_counts(&mut errors, &seen.offered.report.errors));

@@ -2,7 +2,8 @@
 //!
 //! A figure is the target's only if its CPUs were full and those of the load were not: at least 95 % against at most 85 %, where the
 //! load's share is that of its CPUs or of its busiest thread, whichever is greater (a simulator is one thread, however many CPUs there are).
-//! Anything else is refused with what was seen, as is a target whose CPU cannot be seen.
+//! Anything else is refused with what was seen, as is a target whose CPU cannot be seen, and a window that does not hold an answer for each
+//! connection.
 //!
 //! Latency of a closed loop says nothing about waiting, since nobody sends meanwhile; so a probe with connections of its own sends at a low
 //! rate beside it.
@@ -16,6 +17,9 @@ use super::watch::{Seen, Watch};
 use crate::load::{Pattern, percentiles};
 use crate::results::{Spread, ThroughputPoint};
 use crate::scenario::Throughput;
+
+/// Requests of a window, beside one for each connection. With fewer than that the window is shorter than a round, and what it holds is chance.
+const REQUESTS_MIN: usize = 10;
 
 const TARGET_BUSY_MIN: f64 = 0.95;
 const LOAD_BUSY_MAX: f64 = 0.85;
@@ -80,17 +84,19 @@ pub fn measure(
     let of = |figure: &dyn Fn(&Seen) -> f64| runs.iter().map(figure).collect::<Vec<_>>();
     let target_cores = of(&|seen| target_cores(seen).unwrap_or(0.0));
     let seen_here = runs.iter().all(|seen| seen.target.is_some());
+    let answers = median(&mut of(&|seen| seen.offered.report.requests as f64));
+    let too_short = too_short(answers, offered.connections, plan.window_s);
     let point = ThroughputPoint {
         connections: offered.connections,
         rps: Spread::of(of(&|seen| seen.offered.report.rps)),
         p50_us: median(&mut of(&|seen| seen.offered.report.latency_us.p50 as f64)),
         p99_us: median(&mut of(&|seen| seen.offered.report.latency_us.p99 as f64)),
-        cpu_us: seen_here.then(|| Spread::of(of(&|seen| cpu_us(seen)))),
+        cpu_us: (seen_here && too_short.is_none()).then(|| Spread::of(of(&|seen| cpu_us(seen)))),
         target_cores: seen_here.then(|| median(&mut target_cores.clone())),
         load_cores: median(&mut of(&|seen| seen.load_cores)),
         errors: errors.values().sum(),
         probe_us: probed.as_ref().map(percentiles),
-        refused: refusal_of(&runs, cores),
+        refused: too_short.or_else(|| refusal_of(&runs, cores)),
     };
     Ok(Measured { point, errors, other_cores: of(&|seen| seen.other_cores) })
 }
@@ -114,6 +120,14 @@ pub fn refusal_of(runs: &[Seen], cores: Cores) -> Option<String> {
         cores,
         of(&|seen| seen.other_cores),
     )
+}
+
+fn too_short(answers: f64, connections: usize, window_s: f64) -> Option<String> {
+    (answers < connections.max(REQUESTS_MIN) as f64).then(|| {
+        format!(
+            "Windows of {window_s:.2} s held {answers:.0} answers to {connections} connections, which is less than a round: too short for a rate."
+        )
+    })
 }
 
 /// Why a throughput says nothing about the target.
@@ -161,7 +175,19 @@ pub fn load_is_full(seen: &Seen, cores: Cores) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cores, refusal};
+    use super::{Cores, refusal, too_short};
+
+    #[test]
+    fn a_window_holds_a_round_of_all_connections_or_nothing_is_said() {
+        let check = |answers, connections, refused| {
+            assert_eq!(too_short(answers, connections, 0.1).is_some(), refused, "{answers} {connections}");
+        };
+        check(0.0, 1, true);
+        check(9.0, 1, true);
+        check(10.0, 1, false);
+        check(255.0, 256, true);
+        check(256.0, 256, false);
+    }
 
     #[test]
     fn only_a_full_target_before_a_load_with_room_counts() {

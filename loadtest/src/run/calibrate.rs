@@ -16,7 +16,7 @@ use crate::load::Pattern;
 use crate::measure::machine::{self, Plan};
 use crate::measure::perf;
 use crate::measure::throughput::{Cores, refusal_of};
-use crate::measure::traffic::{Style, Traffic, window};
+use crate::measure::traffic::{GRACE, Style, Traffic, window};
 use crate::measure::watch::{Seen, Watch};
 use crate::results::Spread;
 use crate::scenario::{Answers, Dialect, Kind, Load, Manners, Protocol, Simulator};
@@ -77,7 +77,8 @@ pub fn calibrate(options: &Options) -> io::Result<Vec<Line>> {
     let counts = perf::available();
     let requests = || Some(simulators.requests());
     let measure = |name: &str, endpoint: &_, secure: bool, pid: Option<u32>| {
-        let style = Style { seed: options.seed, threads: plan.load_threads(options.connections), check_chunks: false };
+        let threads = plan.load_threads(options.connections);
+        let style = Style { seed: options.seed, threads, check_chunks: false, grace: GRACE };
         let mut traffic = Traffic::open(endpoint, &[load(options, secure)], style)?;
         let mut runs = Vec::new();
         for _ in 0..options.repetitions {

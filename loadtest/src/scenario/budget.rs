@@ -2,7 +2,7 @@
 //!
 //! A budget is for the whole scenario: calibration, the path without a gateway, and each target. Where it is short, every measure is
 //! scaled by one factor: fewer blocks and repetitions down to those that an interval (20) and a spread (5) need, then shorter windows down
-//! to the least that holds enough requests. A measure whose least does not fit is left out, the most expendable first. Both are
+//! to the least that holds enough requests. A measure whose least does not fit beside those that matter more is left out. Both are
 //! said, in sentences for the report. A budget that is longer than the scenario stretches nothing.
 //!
 //! Times are estimates of a target that keeps up. What it takes to start one is not among them: nobody can shorten that.
@@ -48,29 +48,29 @@ const SEARCH_WINDOWS: f64 = 14.0;
 /// How long a slow client is awaited at the end of a window, at most.
 const SLOW_S: f64 = 10.0;
 
-/// A measure, in the order in which they are given up.
+/// Something that takes time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    Sustained,
-    Memory,
-    Cost,
-    Throughput,
+    /// Always taken: without it nothing is believed.
+    Calibration,
     Latency,
     Timeline,
     Soak,
-    /// Never given up: without it nothing is believed.
-    Calibration,
+    Throughput,
+    Cost,
+    Memory,
+    Sustained,
 }
 
-const ALL: [Measure; 8] = [
-    Measure::Sustained,
-    Measure::Memory,
-    Measure::Cost,
-    Measure::Throughput,
+/// In which order they are kept where there is little time.
+const BY_WEIGHT: [Measure; 7] = [
     Measure::Latency,
     Measure::Timeline,
     Measure::Soak,
-    Measure::Calibration,
+    Measure::Throughput,
+    Measure::Cost,
+    Measure::Memory,
+    Measure::Sustained,
 ];
 
 impl Measure {
@@ -146,7 +146,7 @@ impl Scenario {
     /// Each measure that is taken, with its seconds, in the order of the plan.
     pub fn measures(&self, targets: usize) -> Vec<(Measure, f64)> {
         let of = |measure| (measure, self.measure_s(measure, targets));
-        ALL.into_iter().rev().map(of).filter(|(_, seconds)| *seconds > 0.0).collect()
+        std::iter::once(Measure::Calibration).chain(BY_WEIGHT).map(of).filter(|(_, seconds)| *seconds > 0.0).collect()
     }
 
     /// All of it.
@@ -182,13 +182,14 @@ impl Scenario {
     pub fn fit(&self, seconds: f64, targets: usize) -> Fitted {
         let mut scenario = self.clone();
         let mut left_out = Vec::new();
-        for measure in ALL {
-            let least = scenario.scaled(0.0);
-            if least.expected_s(targets) <= seconds || measure == Measure::Calibration {
-                break;
-            }
+        let least = self.scaled(0.0);
+        let mut taken_s = least.measure_s(Measure::Calibration, targets);
+        // What matters most first: whatever fits beside it at its least is kept.
+        for measure in BY_WEIGHT {
             let least_s = least.measure_s(measure, targets);
-            if least_s > 0.0 {
+            if taken_s + least_s <= seconds {
+                taken_s += least_s;
+            } else if least_s > 0.0 {
                 scenario.leave_out(measure);
                 left_out.push(format!(
                     "{}: not enough time; it takes at least {least_s:.1} s, of {seconds:.1} s for all of the scenario",
