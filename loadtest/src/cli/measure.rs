@@ -83,7 +83,7 @@ pub(super) struct Common {
     seconds: Option<f64>,
     /// Prints what would be measured and how long it takes, and ends.
     #[arg(long, visible_alias = "dry-run")]
-    plan: bool,
+    pub(super) plan: bool,
     /// CPUs that targets have to themselves; the load has the others.
     #[arg(long, default_value_t = 1)]
     target_cpus: usize,

@@ -43,7 +43,9 @@ impl Peers {
         };
         for described in self.described()? {
             let tools = std::path::absolute(self.common.tools.join(&described.name))?;
+            // A plan starts nothing, and installs nothing.
             if self.install
+                && !self.common.plan
                 && Peer::find(described.clone(), &self.setups[0], &tools)?.is_none()
                 && let Err(error) = install(&described, &tools)
             {

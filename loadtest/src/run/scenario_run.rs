@@ -185,10 +185,20 @@ impl Bench<'_> {
         once.connections = 1;
         let mut traffic = Traffic::open(&running.endpoint, &[once], self.style(scenario))?;
         let report = traffic.window(&window(Pattern::Closed, 0.0, 0.02))?.report;
-        match report.errors.is_empty() && report.requests > 0 {
-            true => Ok(running),
-            false => Err(io::Error::other(format!("does not answer: {:?}", report.errors))),
+        if report.errors.is_empty() && report.requests > 0 {
+            return Ok(running);
         }
+        let kinds: Vec<String> = report.errors.iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
+        let says = match report.errors.keys().any(|kind| kind.starts_with("status_")) {
+            true => "It does not do what this scenario asks",
+            false => "It does not answer",
+        };
+        Err(io::Error::other(format!(
+            "{says}: of {} requests, {} were fine; {}",
+            report.requests + report.errors.values().sum::<u64>(),
+            report.requests,
+            kinds.join(", ")
+        )))
     }
 
     /// Added latency, all targets in turn. Says why the scenario has to be refused.
