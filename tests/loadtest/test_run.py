@@ -217,13 +217,11 @@ class Run(unittest.TestCase):
 
     def test_a_run_that_is_stopped_ends_its_targets_and_leaves_what_was_measured(self):
         # Two scenarios: the first ends by itself, the second is stopped within a window of a minute.
-        second = self.write(
-            "second.toml", SMALL.replace("small", "second") + "[soak]\nrate = 50\nseconds = 60\n"
-        )
+        second = self.write("second.toml", SMALL.replace("small", "second") + "[soak]\nrate = 50\nseconds = 60\n")
         temporary = self.folder / "tmp"
         temporary.mkdir()
         out = self.folder / "report"
-        workers = self.write("workers", f"#!/bin/sh\n[ $1 = serve ] && sleep 1000 &\nexec {RINGWAY} \"$@\"\n")
+        workers = self.write("workers", f'#!/bin/sh\n[ $1 = serve ] && sleep 1000 &\nexec {RINGWAY} "$@"\n')
         workers.chmod(0o755)
         running = subprocess.Popen(
             [LOADTEST, "run", self.scenario(SMALL + LATENCY), second, "--ringway", workers, "--out", out],
