@@ -1,5 +1,6 @@
 use super::{rates::Rates, *};
 use crate::providers::registry::PROVIDERS;
+use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -143,6 +144,23 @@ fn names_of_the_same_model() {
     check("nobody", "gpt-4o", "none");
     for id in ["", "-", "-20260101", "-latest", "@default", "ä-2026-01-01", "gpt-4o\n", " ", "zzz", "!"] {
         check("openai", id, "none");
+    }
+}
+
+proptest! {
+    /// Clients choose names, so any text may be looked up. What is listed is found as it is, whatever else is close to it.
+    #[test]
+    fn any_name_may_be_looked_up(part in 0..PARTS.len(), line in 0usize..1000, cut in 0usize..40, tail in ".{0,12}") {
+        let part = &PARTS[part];
+        let ids: Vec<&str> = part.lines.lines().filter_map(|line| line.split(' ').next()).collect();
+        let id = ids[line % ids.len()];
+        let name = format!("{}{tail}", &id[..id.len() - cut.min(id.len())]);
+        let found = find(part.provider, &name).map(|entry| entry.id);
+        if ids.contains(&name.as_str()) {
+            prop_assert_eq!(found, Some(name.as_str()));
+        } else {
+            prop_assert!(found.is_none_or(|id| ids.contains(&id)));
+        }
     }
 }
 

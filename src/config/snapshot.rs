@@ -302,7 +302,7 @@ impl Snapshot {
     }
 
     /// What is known of the model `name` at a deployment. Nothing is computed where the deployment names its model; where the name is the
-    /// client's, the catalog is searched, which takes some thousand instructions and one allocation or two.
+    /// client's, the catalog is searched and one of its lines read, with an allocation for the result and one for a name to look up.
     pub fn model(&self, deployment: &Deployment, name: &str) -> Option<Arc<Model>> {
         if deployment.upstream_model.is_some() {
             return deployment.model.clone();
