@@ -1,7 +1,7 @@
 //! The catalog: what is known of each provider's models, and what they cost.
 //!
 //! Facts stand in `models/PROVIDER.txt`, one line per model, sorted by id; `import.py` writes them. They are part of the program, and stay text
-//! there: a lookup searches the provider's lines and reads the one that it finds ([`lookup`], [`line`]). Nothing is parsed at start, and a table
+//! there: a lookup searches the provider's lines and reads the one that it finds (`lookup.rs`, `line.rs`). Nothing is parsed at start, and a table
 //! of structures would be some hundred kilobytes that the loader has to write addresses into.
 //!
 //! A fact that is not stated is unknown, not false: [`Model::can`] and [`Model::cannot`] are two sets. Prices are transcribed by people
@@ -85,8 +85,8 @@ pub struct Entry {
 /// Finds a model of a provider by the name that goes upstream; `entry.id` is what was found for it.
 ///
 /// An id that is listed is found as it is. Otherwise the spellings that name the same model are tried, in this order:
-/// 1. without the region of a Bedrock inference profile or the path before it (`us.anthropic...`, an ARN), or the path before a Gemini or Vertex model (`models/...`,
-///    `publishers/google/models/...`);
+/// 1. without the region of a Bedrock inference profile or the ARN before it (`us.anthropic...`), or the path before a Gemini or Vertex
+///    model (`models/...`, `publishers/google/models/...`). Some regions cost more; the price found is that of the global profile;
 /// 2. then without a date or a moving mark at its end (`-2026-03-05`, `-20260305`, `@20260305`, `-latest`, `@latest`, `@default`): a snapshot costs and
 ///    can what its model does, as far as nothing else is listed;
 /// 3. then, for an id without a date, its latest snapshot that is listed.
