@@ -10,6 +10,7 @@
 //! Nothing is dropped in silence. What a dialect does not know is an [`Extra`]; what the other one cannot say it refuses
 //! ([`Unsupported`]) or, where that was allowed, notes ([`Notes`]). A hint, which cannot change what the answer means, is always noted.
 
+use super::openai_chat::variant::Variant;
 use crate::json::piece::{Raw, Text};
 use std::borrow::Cow;
 
@@ -356,11 +357,20 @@ pub struct ModelTraits {
     pub effort: bool,
     /// Gemini 3 and later: calls have ids.
     pub call_ids: bool,
+    /// How a server of OpenAI's chat dialect differs from OpenAI.
+    pub chat: Variant,
 }
 
 impl Default for ModelTraits {
     fn default() -> Self {
-        ModelTraits { output_tokens_max: 8_192, native_schema: true, sampling: true, effort: true, call_ids: true }
+        ModelTraits {
+            output_tokens_max: 8_192,
+            native_schema: true,
+            sampling: true,
+            effort: true,
+            call_ids: true,
+            chat: Variant::OPENAI,
+        }
     }
 }
 

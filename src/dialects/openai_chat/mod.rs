@@ -5,9 +5,11 @@
 //! tokens ([`usage`]). Failures have the API's shape ([`error`]). What is not looked at here passes through as it came.
 //!
 //! Where the upstream speaks another dialect, a client's request is read as the canonical one ([`parse`]) and the answer is written for
-//! it ([`render`]); [`signatures`] says how proofs of thoughts get through clients.
+//! it ([`render`]); [`signatures`] says how proofs of thoughts get through clients. For an upstream of this dialect the canonical request
+//! is composed ([`compose`]) in the words of its [`variant`].
 
 pub mod answer;
+pub mod compose;
 pub mod error;
 pub mod parse;
 pub mod pass_through;
@@ -17,3 +19,4 @@ pub mod request;
 pub mod signatures;
 pub mod stream;
 pub mod usage;
+pub mod variant;

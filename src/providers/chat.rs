@@ -1,0 +1,121 @@
+//! How providers of OpenAI's chat dialect differ from OpenAI when a request is composed for them: one value each, where they do.
+//!
+//! What is not known to differ is as at [`Variant::USUAL`]. Facts are those of the providers' documents and of errors that people met,
+//! as of November 2026.
+
+use crate::dialects::canonical::Effort;
+use crate::dialects::openai_chat::variant::{CacheWay, CallIds, SchemaWay, ThinkingWay, ThoughtsBack, Variant};
+
+/// OpenAI, and Azure, whose reasoning models refuse `max_tokens` just the same.
+pub const OPENAI: Variant = Variant::OPENAI;
+
+/// Azure's API versions follow OpenAI's schema with some delay; breakpoints of caches are the newest of it.
+pub const AZURE: Variant = Variant { cache: CacheWay::None, ..Variant::OPENAI };
+
+/// `random_seed`, `any`, ids of nine characters; refuses members that it does not know, and schemas with `$id`.
+pub const MISTRAL: Variant = Variant {
+    seed: Some("random_seed"),
+    stream_usage: false,
+    logprobs: false,
+    user: false,
+    names: false,
+    strict: true,
+    schema_ids: false,
+    required: Some("any"),
+    call_ids: CallIds::Nine,
+    thinking: ThinkingWay::None,
+    prefix: true,
+    extras: &[],
+    ..Variant::USUAL
+};
+
+/// No schemas; contents are strings; thoughts must come back with calls, be they empty.
+pub const DEEPSEEK: Variant = Variant {
+    stops_max: 16,
+    several_answers: false,
+    schema: SchemaWay::Instructed,
+    plain_content: true,
+    thinking: ThinkingWay::Switch,
+    thoughts: ThoughtsBack::WithCalls(""),
+    ..Variant::USUAL
+};
+
+/// Cannot be made to call a tool. An empty `reasoning_content` counts as a missing one, a space does not.
+pub const MOONSHOT: Variant = Variant {
+    schema: SchemaWay::Instructed,
+    required: None,
+    plain_content: true,
+    thinking: ThinkingWay::Switch,
+    thoughts: ThoughtsBack::WithCalls(" "),
+    ..Variant::USUAL
+};
+
+/// One answer to a request, no log probabilities.
+pub const GROQ: Variant = Variant {
+    max_tokens: "max_completion_tokens",
+    logprobs: false,
+    several_answers: false,
+    efforts: (Effort::None, Effort::High),
+    extras: &["service_tier"],
+    ..Variant::USUAL
+};
+
+/// Its reasoning models take neither stop sequences nor penalties, which the model's entry has to say.
+pub const XAI: Variant = Variant { schema: SchemaWay::Native, ..Variant::USUAL };
+
+/// Admission counts `max_completion_tokens`; schemas of a strict subset.
+pub const CEREBRAS: Variant = Variant { max_tokens: "max_completion_tokens", strict: true, ..Variant::USUAL };
+
+/// Speaks for many: an object for reasoning, Anthropic's cache hints, files.
+pub const OPENROUTER: Variant = Variant {
+    top_k: true,
+    strict: true,
+    files: true,
+    audio: true,
+    thinking: ThinkingWay::Reasoning,
+    cache: CacheWay::Control,
+    extras: &["logit_bias", "verbosity"],
+    ..Variant::USUAL
+};
+
+/// `enable_thinking` and a budget; honours `cache_control`.
+pub const DASHSCOPE: Variant = Variant {
+    top_k: true,
+    schema: SchemaWay::Instructed,
+    thinking: ThinkingWay::Enable,
+    cache: CacheWay::Control,
+    ..Variant::USUAL
+};
+
+/// Z.ai and MiniMax: no schemas, thinking is on or off.
+pub const ZHIPU: Variant = Variant { schema: SchemaWay::Instructed, thinking: ThinkingWay::Switch, ..Variant::USUAL };
+
+/// Google's endpoint of this dialect, which gives and takes thought signatures.
+pub const GEMINI: Variant = Variant {
+    logprobs: false,
+    audio: true,
+    efforts: (Effort::None, Effort::High),
+    thought_signatures: true,
+    ..Variant::USUAL
+};
+
+/// Cohere's endpoint of this dialect: no `n`, no choice of tools by name, no logit bias.
+pub const COHERE: Variant =
+    Variant { several_answers: false, named_choice: false, parallel_switch: false, extras: &[], ..Variant::USUAL };
+
+/// Sonar has no tools; schemas without `strict`.
+pub const PERPLEXITY: Variant = Variant {
+    logprobs: false,
+    several_answers: false,
+    parallel_switch: false,
+    top_k: true,
+    extras: &["web_search_options"],
+    ..Variant::USUAL
+};
+
+/// Together, Fireworks, vLLM, SGLang, llama.cpp and their like.
+pub const OPEN_MODELS: Variant = Variant { top_k: true, ..Variant::USUAL };
+
+/// Another gateway of this kind: thoughts go back with their signatures.
+pub const GATEWAY: Variant =
+    Variant { thoughts: ThoughtsBack::Blocks, thought_signatures: true, cache: CacheWay::Control, ..Variant::OPENAI };
