@@ -217,7 +217,8 @@ impl Connection {
 
     /// Sends what that brought.
     pub fn after_due(&mut self, turn: &mut Turn) -> Fate {
-        if self.is_unread {
+        let has_backlog = matches!(&self.protocol, Protocol::Http1(http1) if http1.has_backlog());
+        if self.is_unread || has_backlog {
             return self.serve(turn, false);
         }
         match self.flush(turn.shared) {

@@ -51,6 +51,13 @@ struct Stream {
     paced: Option<Paced>,
 }
 
+impl Stream {
+    /// Its request has ended: what comes on it after that is not heard.
+    fn is_answered(&self) -> bool {
+        self.ends || self.paced.is_some()
+    }
+}
+
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEAD_BYTES: usize = 9;
 
@@ -235,7 +242,7 @@ impl Http2 {
         });
         read.map_err(|_| Malformed)?;
         if let Some(at) = self.position(id) {
-            return if ends { self.answer(at, serving) } else { Ok(()) };
+            return if ends && !self.streams[at].is_answered() { self.answer(at, serving) } else { Ok(()) };
         }
         if self.streams.last().is_some_and(|last| last.id >= id) || id == 0 {
             return Err(Malformed);
@@ -281,6 +288,9 @@ impl Http2 {
         // Not there: it has been reset while this was on its way.
         let Some(at) = self.position(id) else { return Ok(()) };
         let stream = &mut self.streams[at];
+        if stream.is_answered() {
+            return Ok(());
+        }
         serving.upload(payload.len());
         if stream.control.is_some() {
             stream.upload.extend_from_slice(payload);
