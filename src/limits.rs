@@ -41,6 +41,10 @@ pub const SSE_EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most bytes of headers in one message of AWS's event streams: what the format's description allows. Bedrock sends about 100.
 pub const EVENT_STREAM_HEADERS_BYTES_MAX: usize = 128 * 1024;
 
+/// Memory that the calls of an answer may take while their arguments are collected for a client whose dialect has them whole, in
+/// bytes. The output of a model is at most 128 K tokens, about half of this.
+pub const HELD_CALL_BYTES_MAX: usize = 1024 * 1024;
+
 /// Bytes of a multipart body that are buffered while the `model` part is looked for. SDKs send `file` first and
 /// `model` after it, so this has to hold a whole audio file: the field's limit is 25 MB.
 pub const MULTIPART_PREFIX_BYTES_MAX: usize = 26 * 1024 * 1024;

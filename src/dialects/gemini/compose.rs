@@ -80,9 +80,12 @@ pub fn compose(
     let (extras, generation_extras) = own_extras(extras, target, notes)?;
 
     Writer::new(out).open_object();
-    Contents::new(target, notes, &mut names, Writer::new(out)).write(messages)?;
+    let mut met = Met::default();
+    Contents::new(target, notes, &mut met, &mut names, Writer::new(out)).write(messages)?;
     let mut json = Writer::new(out);
-    write_system(system, target, notes, &mut json)?;
+    write_system(system, target, notes, &mut met, &mut json)?;
+    met.cache_hint |= tools.iter().any(|tool| matches!(tool, Tool::Function(FunctionTool { cache: Some(_), .. })));
+    met.note(notes);
 
     // Before Gemini 3 an answer's form cannot be given beside tools.
     let form_beside_tools = target.traits.call_ids || !tools.iter().any(|tool| matches!(tool, Tool::Function(_)));
@@ -174,16 +177,36 @@ pub fn compose(
     Ok(adapted)
 }
 
-/// Notes something about `param` unless that was done before.
-fn once(notes: &mut Notes, param: &str, note: impl FnOnce(&mut Notes)) {
-    if !notes.notes.iter().any(|noted| noted.param == param) {
-        note(notes);
-    }
+/// What may be met many times in a request, and is noted once.
+#[derive(Debug, Default)]
+struct Met {
+    /// Google caches prefixes by itself, or under a name that is asked for.
+    cache_hint: bool,
+    detail: bool,
+    file_name: bool,
+    foreign_proof: bool,
+    late_system: bool,
+    media_beside_result: bool,
 }
 
-/// Google caches prefixes by itself, or under a name that is asked for.
-fn cache_hint(notes: &mut Notes) {
-    once(notes, "cache_control", |notes| notes.hint("cache_control"));
+impl Met {
+    fn note(self, notes: &mut Notes) {
+        for (param, met) in [("cache_control", self.cache_hint), ("detail", self.detail), ("filename", self.file_name)]
+        {
+            if met {
+                notes.hint(param);
+            }
+        }
+        if self.foreign_proof {
+            notes.dropped("signature", "Signatures of thoughts are worth something to their own provider only.");
+        }
+        if self.late_system {
+            notes.adapted("messages", "System messages within the conversation are user turns.");
+        }
+        if self.media_beside_result {
+            notes.adapted("tool_result", "Images and documents of a tool's result stand beside it.");
+        }
+    }
 }
 
 /// Members of the body that are Gemini's own, whichever client sent them; their names in both spellings.
@@ -236,13 +259,12 @@ fn write_system(
     system: &[Part<'_>],
     target: &Target<'_>,
     notes: &mut Notes,
+    met: &mut Met,
     json: &mut Writer<'_>,
 ) -> Result<(), Unsupported> {
     let mut is_open = false;
     for Part { body, cache } in system {
-        if cache.is_some() {
-            cache_hint(notes);
-        }
+        met.cache_hint |= cache.is_some();
         match body {
             PartBody::Text(text) if text.is_empty() => {}
             PartBody::Text(text) => {
@@ -319,10 +341,8 @@ impl Toolbox<'_, '_, '_> {
     }
 
     fn function(&mut self, tool: &FunctionTool<'_>) -> Result<(), Unsupported> {
-        let FunctionTool { name, description, schema, strict: _, cache } = tool;
-        if cache.is_some() {
-            cache_hint(self.notes);
-        }
+        // `strict` is said by the mode, and the hint is noted already.
+        let FunctionTool { name, description, schema, strict: _, cache: _ } = tool;
         self.json.open_object().name("name").text(&self.names.upstream(name));
         if let Some(description) = description {
             self.json.name("description").text(description);

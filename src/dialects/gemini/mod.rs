@@ -1,6 +1,7 @@
-//! Gemini's `generateContent` and `streamGenerateContent`.
+//! Gemini's `generateContent` and `streamGenerateContent`, both ways.
 //!
-//! A request is composed ([`compose`]), an answer read ([`read`]), an error classified ([`classify`]).
+//! A request is parsed ([`parse`]) and composed ([`compose`]), an answer read ([`read`]) and rendered ([`render`]), an error
+//! classified ([`classify`]) and written ([`error`]).
 //!
 //! What several of them need: paths and the names of models ([`path`]), names of tools ([`names`]), schemas in Google's form
 //! ([`schema`]), tokens ([`usage`]), proofs of thoughts ([`signature`]), log probabilities ([`logprobs`]), JSON without blanks
@@ -10,10 +11,13 @@ pub mod base64;
 pub mod classify;
 pub mod compact;
 pub mod compose;
+pub mod error;
 pub mod logprobs;
 pub mod names;
+pub mod parse;
 pub mod path;
 pub mod read;
+pub mod render;
 pub mod schema;
 pub mod signature;
 pub mod usage;

@@ -5,6 +5,7 @@
 
 use crate::dialects::canonical::Tool;
 use crate::json::piece::Text;
+use std::collections::{HashMap, HashSet};
 
 /// Longest name, in bytes. <https://ai.google.dev/api/caching#FunctionDeclaration>
 const NAME_BYTES_MAX: usize = 64;
@@ -12,13 +13,15 @@ const NAME_BYTES_MAX: usize = 64;
 /// The names of one request.
 pub struct Names<'r> {
     tools: &'r [Tool<'r>],
-    /// The upstream's name, the client's name.
-    renamed: Vec<(Box<str>, Box<str>)>,
+    /// Names that are used, once one had to be made.
+    taken: HashSet<String>,
+    /// The upstream's names by the client's.
+    renamed: HashMap<String, String>,
 }
 
 impl<'r> Names<'r> {
     pub fn new(tools: &'r [Tool<'r>]) -> Names<'r> {
-        Names { tools, renamed: Vec::new() }
+        Names { tools, taken: HashSet::new(), renamed: HashMap::new() }
     }
 
     /// What a tool is called upstream.
@@ -27,32 +30,38 @@ impl<'r> Names<'r> {
         if is_fit(&said) {
             return name.by_ref();
         }
-        if let Some((upstream, _)) = self.renamed.iter().find(|(_, client)| **client == *said) {
-            return Text::plain(upstream.to_string());
+        if let Some(upstream) = self.renamed.get(&*said) {
+            return Text::plain(upstream.clone());
         }
         let fitting = self.unused(&fitted(&said));
-        self.renamed.push((fitting.as_str().into(), said.as_ref().into()));
+        self.renamed.insert(said.into_owned(), fitting.clone());
         Text::plain(fitting)
     }
 
     /// A name like `wanted`, which is fit, that no tool has.
-    pub fn unused(&self, wanted: &str) -> String {
-        let is_taken = |name: &str| {
-            let declared = self.tools.iter().any(|tool| matches!(tool, Tool::Function(tool) if tool.name.says(name)));
-            declared || self.renamed.iter().any(|(upstream, _)| **upstream == *name)
-        };
+    pub fn unused(&mut self, wanted: &str) -> String {
+        if self.taken.is_empty() {
+            let functions =
+                self.tools.iter().filter_map(|tool| if let Tool::Function(tool) = tool { Some(tool) } else { None });
+            self.taken.extend(functions.map(|tool| tool.name.decoded().into_owned()));
+        }
         let mut name = wanted.to_owned();
+        // After a few tries the number is one that was not reached yet: a thousand names that are alike are not a million tries.
         let mut number = 2;
-        while is_taken(&name) {
+        while self.taken.contains(&name) {
             let suffix = format!("_{number}");
             name = format!("{}{suffix}", &wanted[..wanted.len().min(NAME_BYTES_MAX - suffix.len())]);
-            number += 1;
+            number = if number < 8 { number + 1 } else { number.max(self.renamed.len()) + 1 };
         }
+        self.taken.insert(name.clone());
         name
     }
 
     pub fn into_renamed(self) -> Vec<(Box<str>, Box<str>)> {
-        self.renamed
+        let mut renamed: Vec<_> =
+            self.renamed.into_iter().map(|(client, upstream)| (upstream.into(), client.into())).collect();
+        renamed.sort_unstable();
+        renamed
     }
 }
 
@@ -106,7 +115,7 @@ mod tests {
             assert_eq!(names.upstream(&Text::plain(name)), Text::plain(expected), "{name}");
         }
         let renamed = names.into_renamed();
-        assert_eq!(renamed[0], ("a_b_2".into(), "a/b".into()));
+        assert!(renamed.contains(&("a_b_2".into(), "a/b".into())));
         assert_eq!(renamed.len(), 6);
     }
 

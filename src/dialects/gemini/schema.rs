@@ -24,7 +24,7 @@ use crate::json::piece::{Raw, Text};
 use crate::json::view::Value;
 use crate::json::write::Writer;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Keywords of `responseJsonSchema`. <https://ai.google.dev/api/generate-content#GenerationConfig>
 const KNOWN: &[&str] = &[
@@ -107,7 +107,7 @@ fn write_adapted(schema: Value<'_>, json: &mut Writer<'_>, moved: &mut BTreeSet<
         json.raw(&schema.raw());
         return;
     }
-    let Flat { keywords, mut words } = Flat::of(schema);
+    let Flat { keywords, mut words, .. } = Flat::of(schema);
     let mut description = None;
     json.open_object();
     for (keyword, value) in &keywords {
@@ -168,11 +168,10 @@ fn write_held(holds: Holds, value: Value<'_>, json: &mut Writer<'_>, moved: &mut
 /// Properties, or the required ones, of several schemas that all hold.
 fn write_merged(keyword: &str, all: &[Value<'_>], json: &mut Writer<'_>, moved: &mut BTreeSet<String>) {
     if keyword == "required" {
-        let mut named = Vec::new();
+        let mut named = BTreeSet::new();
         json.name(keyword).open_array();
         for name in all.iter().flat_map(|names| names.elements()) {
-            if !named.contains(&name.bytes()) {
-                named.push(name.bytes());
+            if named.insert(name.bytes()) {
                 json.raw(&name.raw());
             }
         }
@@ -219,13 +218,15 @@ enum Said<'s> {
 /// A schema's keywords with those of its `allOf`.
 struct Flat<'s> {
     keywords: Vec<(String, Said<'s>)>,
+    /// Where each of them is.
+    places: HashMap<String, usize>,
     /// What two of the schemas say differently; the first stays as it is, the others are told in words.
     words: Vec<(String, Value<'s>)>,
 }
 
 impl<'s> Flat<'s> {
     fn of(schema: Value<'s>) -> Flat<'s> {
-        let mut flat = Flat { keywords: Vec::new(), words: Vec::new() };
+        let mut flat = Flat { keywords: Vec::new(), places: HashMap::new(), words: Vec::new() };
         flat.add(schema);
         flat
     }
@@ -237,11 +238,13 @@ impl<'s> Flat<'s> {
                 value.elements().for_each(|part| self.add(part));
                 continue;
             }
-            match self.keywords.iter_mut().find(|(known, _)| *known == name) {
-                None if matches!(name.as_str(), "properties" | "required") => {
-                    self.keywords.push((name, Said::Merged(vec![value])));
+            match self.places.get(&name).and_then(|place| self.keywords.get_mut(*place)) {
+                None => {
+                    let adds_up = matches!(name.as_str(), "properties" | "required");
+                    let said = if adds_up { Said::Merged(vec![value]) } else { Said::As(value) };
+                    self.places.insert(name.clone(), self.keywords.len());
+                    self.keywords.push((name, said));
                 }
-                None => self.keywords.push((name, Said::As(value))),
                 Some((_, Said::Merged(all))) => all.push(value),
                 Some((_, Said::As(first))) if first.bytes() == value.bytes() => {}
                 Some(_) => self.words.push((name, value)),

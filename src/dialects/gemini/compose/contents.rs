@@ -7,7 +7,7 @@
 //! A result is an object here. One that is a JSON object as a text is taken as that object, any other text becomes
 //! `{"result":text}`, and that of a call that failed `{"error":...}`.
 
-use super::{Names, Notes, Target, Unsupported, Writer, once};
+use super::{Met, Names, Notes, Target, Unsupported, Writer};
 use crate::dialects::canonical::{
     Message, Origin, Part, PartBody, Role, Signature, Source, ToolCall, ToolInput, ToolResult,
 };
@@ -16,11 +16,13 @@ use crate::json::piece::{Raw, Text};
 use crate::json::scan::{self, Members};
 use crate::json::view::Value;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// What is being written, and where it stands.
 pub(super) struct Contents<'w, 'o, 'r> {
     pub target: &'w Target<'w>,
     pub notes: &'w mut Notes,
+    pub met: &'w mut Met,
     pub names: &'w mut Names<'r>,
     pub json: Writer<'o>,
     open: Option<Turn>,
@@ -38,21 +40,43 @@ enum Turn {
     Results,
 }
 
+/// The calls of a conversation so far.
+#[derive(Default)]
+struct Calls<'r> {
+    all: Vec<&'r ToolCall<'r>>,
+    /// The latest call with an id: some clients count anew in each turn.
+    by_id: HashMap<Cow<'r, str>, usize>,
+}
+
+impl<'r> Calls<'r> {
+    fn add(&mut self, call: &'r ToolCall<'r>) {
+        if !call.id.is_empty() {
+            self.by_id.insert(call.id.decoded(), self.all.len());
+        }
+        self.all.push(call);
+    }
+
+    fn find(&self, id: &Text<'_>) -> Option<usize> {
+        self.by_id.get(&*id.decoded()).copied()
+    }
+}
+
 impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
     pub fn new(
         target: &'w Target<'w>,
         notes: &'w mut Notes,
+        met: &'w mut Met,
         names: &'w mut Names<'r>,
         json: Writer<'o>,
     ) -> Contents<'w, 'o, 'r> {
-        Contents { target, notes, names, json, open: None, proof: None, has_called: false }
+        Contents { target, notes, met, names, json, open: None, proof: None, has_called: false }
     }
 
     /// Writes the array.
     pub fn write(mut self, messages: &'r [Message<'r>]) -> Result<(), Unsupported> {
         self.json.name("contents").open_array();
         let is_user = |message: &Message<'_>| message.role == Role::User;
-        let mut calls = Vec::new();
+        let mut calls = Calls::default();
         let mut at = 0;
         while let Some(message) = messages.get(at) {
             // A user's turns in a row: the results in them come first.
@@ -66,7 +90,7 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
             }
             for part in &message.parts {
                 if let PartBody::ToolCall(call) = &part.body {
-                    calls.push(call);
+                    calls.add(call);
                 }
             }
             at = until;
@@ -105,16 +129,10 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
         if name.is_some() {
             self.notes.hint(format!("messages[{index}].name"));
         }
-        if *role == Role::System {
-            once(self.notes, "messages", |notes| {
-                notes.adapted("messages", "System messages within the conversation are user turns.");
-            });
-        }
+        self.met.late_system |= *role == Role::System;
         let turn = if *role == Role::Assistant { Turn::Model } else { Turn::User };
         for Part { body, cache } in parts {
-            if cache.is_some() {
-                super::cache_hint(self.notes);
-            }
+            self.met.cache_hint |= cache.is_some();
             self.part(turn, body, index)?;
         }
         if let Some(proof) = self.proof.take() {
@@ -137,15 +155,11 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
                 }
             }
             PartBody::Image { source, detail } => {
-                if detail.is_some() {
-                    once(self.notes, "detail", |notes| notes.hint("detail"));
-                }
+                self.met.detail |= detail.is_some();
                 return self.media(turn, source, index);
             }
             PartBody::Document { source, name } => {
-                if name.is_some() {
-                    once(self.notes, "filename", |notes| notes.hint("filename"));
-                }
+                self.met.file_name |= name.is_some();
                 return self.media(turn, source, index);
             }
             PartBody::Audio { source } => return self.media(turn, source, index),
@@ -180,9 +194,7 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
         if signature.origin == Origin::Gemini && !signature.value.is_empty() {
             self.proof = Some(signature);
         } else {
-            once(self.notes, "signature", |notes| {
-                notes.dropped("signature", "Signatures of thoughts are worth something to their own provider only.");
-            });
+            self.met.foreign_proof = true;
         }
     }
 
@@ -220,17 +232,12 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
     }
 
     /// Writes the results among a user's turns as one turn.
-    fn results(&mut self, run: &'r [Message<'r>], index: usize, calls: &[&'r ToolCall<'r>]) -> Result<(), Unsupported> {
+    fn results(&mut self, run: &'r [Message<'r>], index: usize, calls: &Calls<'r>) -> Result<(), Unsupported> {
         let mut results = Vec::new();
         for (offset, message) in run.iter().enumerate() {
             for part in &message.parts {
                 if let PartBody::ToolResult(result) = &part.body {
-                    // The latest call with this id: some clients count anew in each turn.
-                    let call = calls.iter().rposition(|call| !result.call_id.is_empty() && call.id == result.call_id);
-                    let call = call.or_else(|| {
-                        let said = result.call_id.decoded();
-                        calls.iter().rposition(|call| !said.is_empty() && call.id.says(&said))
-                    });
+                    let call = calls.find(&result.call_id);
                     results.push((call, index + offset, result));
                 }
             }
@@ -243,7 +250,7 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
         // Results are never merged with others: each turn of calls has its own.
         self.close();
         for (call, index, result) in results {
-            let name = call.map(|call| &calls[call].name).or(result.name.as_ref());
+            let name = call.map(|call| &calls.all[call].name).or(result.name.as_ref());
             let Some(name) = name else {
                 return Err(Unsupported {
                     param: format!("messages[{index}].tool_call_id").into(),
@@ -266,9 +273,7 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
         self.response(object.as_ref(), content, *is_error);
         let mut media = Vec::new();
         for part in content {
-            if part.cache.is_some() {
-                super::cache_hint(self.notes);
-            }
+            self.met.cache_hint |= part.cache.is_some();
             match &part.body {
                 PartBody::Text(_) | PartBody::Refusal(_) => {}
                 PartBody::Image { source, .. } | PartBody::Document { source, .. } | PartBody::Audio { source } => {
@@ -291,9 +296,7 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
         }
         self.json.close_object().close_object();
         if !within && !media.is_empty() {
-            once(self.notes, "tool_result", |notes| {
-                notes.adapted("tool_result", "Images and documents of a tool's result stand beside it.");
-            });
+            self.met.media_beside_result = true;
             for source in &media {
                 write_media(&mut self.json, source, self.notes, self.target, index)?;
             }

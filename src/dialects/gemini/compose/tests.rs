@@ -2,11 +2,12 @@ use super::*;
 use crate::dialects::canonical::{
     CacheHint, Message, ModelTraits, NoteKind, Origin, Role, Signature, Source, ToolCall, ToolInput, ToolResult,
 };
+use std::sync::LazyLock;
 
-const NEW: ModelTraits =
-    ModelTraits { output_tokens_max: 8_192, native_schema: true, sampling: true, effort: true, call_ids: true };
+static NEW: LazyLock<ModelTraits> = LazyLock::new(ModelTraits::default);
 /// A model before Gemini 3.
-const OLD: ModelTraits = ModelTraits { effort: false, call_ids: false, ..NEW };
+static OLD: LazyLock<ModelTraits> =
+    LazyLock::new(|| ModelTraits { effort: false, call_ids: false, ..ModelTraits::default() });
 
 struct Composed {
     body: String,
@@ -33,7 +34,7 @@ fn check_for(traits: ModelTraits, request: &Request<'_>, expected: &str) -> Comp
 
 #[track_caller]
 fn check(request: &Request<'_>, expected: &str) -> Composed {
-    check_for(NEW, request, expected)
+    check_for(*NEW, request, expected)
 }
 
 #[track_caller]
@@ -144,7 +145,7 @@ fn media_are_inline_or_fetched_by_google() {
     let hint = |param: &str| (NoteKind::Dropped, param.to_owned());
     assert_eq!(composed.notes, [hint("detail"), hint("filename")]);
     let theirs = PartBody::Document { source: Source::File(Text::plain("file-abc")), name: None };
-    refused(NEW, &asking(vec![message(Role::User, vec![theirs.into(), text("x")])]), "messages[0].content");
+    refused(*NEW, &asking(vec![message(Role::User, vec![theirs.into(), text("x")])]), "messages[0].content");
 }
 
 /// Two calls of one tool, answered in the other order.
@@ -168,7 +169,7 @@ fn results_follow_their_calls_in_their_order() {
         r#"{"contents":[{"role":"user","parts":[{"text":"Where is it warmer?"}]},{"role":"model","parts":[{"functionCall":{"id":"call_1","name":"get","args":{"city":"Paris"}},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"id":"call_2","name":"get","args":{"city":"Rome"}}}]},{"role":"user","parts":[{"functionResponse":{"id":"call_1","name":"get","response":{"result":"mild\nvery"}}},{"functionResponse":{"id":"call_2","name":"get","response":{"celsius":30}}}]},{"role":"user","parts":[{"text":"Here you are."},{"text":"So?"}]}]}"#,
     );
     check_for(
-        OLD,
+        *OLD,
         &asking(conversation()),
         r#"{"contents":[{"role":"user","parts":[{"text":"Where is it warmer?"}]},{"role":"model","parts":[{"functionCall":{"name":"get","args":{"city":"Paris"}}},{"functionCall":{"name":"get","args":{"city":"Rome"}}}]},{"role":"user","parts":[{"functionResponse":{"name":"get","response":{"result":"mild\nvery"}}},{"functionResponse":{"name":"get","response":{"celsius":30}}}]},{"role":"user","parts":[{"text":"Here you are."},{"text":"So?"}]}]}"#,
     );
@@ -181,7 +182,7 @@ fn a_result_is_an_object() {
             message(Role::Assistant, vec![call("i", "f", "{}")]),
             message(Role::User, vec![PartBody::ToolResult(result).into()]),
         ];
-        let body = composed(&asking(messages), OLD, false).unwrap().body;
+        let body = composed(&asking(messages), *OLD, false).unwrap().body;
         let (_, response) = body.split_once(r#""name":"f","response":"#).unwrap();
         response.strip_suffix("}}]}]}").unwrap().to_owned()
     };
@@ -212,14 +213,14 @@ fn pictures_of_a_result_stand_in_it_or_beside_it() {
         message(Role::Assistant, vec![call("i", "f", "{}")]),
         message(Role::User, vec![result("i", content)]),
     ]);
-    let new = composed(&request, NEW, false).unwrap().body;
+    let new = composed(&request, *NEW, false).unwrap().body;
     assert!(
         new.ends_with(
             r#""response":{"result":"Radar"},"parts":[{"inlineData":{"mimeType":"image/png","data":"iVBO"}}]}}]}]}"#
         ),
         "{new}"
     );
-    let old = composed(&request, OLD, false).unwrap().body;
+    let old = composed(&request, *OLD, false).unwrap().body;
     assert!(
         old.ends_with(r#""response":{"result":"Radar"}}},{"inlineData":{"mimeType":"image/png","data":"iVBO"}}]}]}"#),
         "{old}"
@@ -230,7 +231,7 @@ fn pictures_of_a_result_stand_in_it_or_beside_it() {
 fn a_result_needs_the_name_of_its_tool() {
     let request = asking(vec![user("x"), message(Role::User, vec![result("nowhere", vec![])])]);
     for drops in [true, false] {
-        let refused = composed(&request, NEW, drops).map(|composed| composed.body).unwrap_err();
+        let refused = composed(&request, *NEW, drops).map(|composed| composed.body).unwrap_err();
         assert_eq!(refused.param, "messages[1].tool_call_id");
     }
 }
@@ -279,7 +280,7 @@ fn tools_are_declared_together() {
     assert_eq!(composed.adapted.names, [("get_weather".into(), "get/weather".into())]);
     let theirs =
         Tool::Other { param: "tools[0]".into(), kind: Text::plain("web_search"), raw: raw(r#"{"type":"web_search"}"#) };
-    assert_eq!(refused(NEW, &Request { tools: vec![theirs], ..hi() }, "tools[0]"), format!("{HI}}}"));
+    assert_eq!(refused(*NEW, &Request { tools: vec![theirs], ..hi() }, "tools[0]"), format!("{HI}}}"));
     // As other gateways take it from clients of OpenAI's dialect.
     let own = Tool::Other { param: "tools[0]".into(), kind: Text::default(), raw: raw(r#"{"urlContext":{}}"#) };
     check(&Request { tools: vec![own], ..hi() }, &format!(r#"{HI},"tools":[{{"urlContext":{{}}}}]}}"#));
@@ -303,7 +304,7 @@ fn each_choice_has_its_mode() {
         ),
     ] {
         let request = Request { tools: vec![function("a b", None), function("c", None)], tool_choice: choice, ..hi() };
-        let body = composed(&request, NEW, false).unwrap().body;
+        let body = composed(&request, *NEW, false).unwrap().body;
         let (_, config) = body.split_once(r#""toolConfig":{"functionCallingConfig":"#).unwrap();
         assert_eq!(config, format!("{expected}}}}}"));
     }
@@ -311,7 +312,7 @@ fn each_choice_has_its_mode() {
     let strict = |tool_choice| {
         let Tool::Function(tool) = function("f", None) else { unreachable!() };
         let tools = vec![Tool::Function(FunctionTool { strict: Some(true), ..tool })];
-        composed(&Request { tools, tool_choice, ..hi() }, NEW, false).unwrap().body
+        composed(&Request { tools, tool_choice, ..hi() }, *NEW, false).unwrap().body
     };
     assert!(strict(None).ends_with(r#""toolConfig":{"functionCallingConfig":{"mode":"VALIDATED"}}}"#));
     assert!(strict(Some(ToolChoice::Required)).ends_with(r#"{"mode":"ANY"}}}"#));
@@ -320,7 +321,7 @@ fn each_choice_has_its_mode() {
 #[test]
 fn one_call_at_a_time_cannot_be_asked_for() {
     let request = Request { tools: vec![function("f", None)], parallel_tool_calls: Some(false), ..hi() };
-    refused(NEW, &request, "parallel_tool_calls");
+    refused(*NEW, &request, "parallel_tool_calls");
     check(&Request { tools: Vec::new(), ..request }, &format!("{HI}}}"));
 }
 
@@ -345,15 +346,15 @@ fn numbers_are_as_the_client_wrote_them() {
         ),
     );
     refused(
-        ModelTraits { sampling: false, ..NEW },
+        ModelTraits { sampling: false, ..*NEW },
         &Request { top_p: None, top_k: None, ..request.clone() },
         "temperature",
     );
     let penalty = Request { presence_penalty: Some(raw("-0.5")), ..hi() };
-    refused(NEW, &penalty, "presence_penalty");
-    check_for(OLD, &penalty, &format!(r#"{HI},"generationConfig":{{"presencePenalty":-0.5}}}}"#));
+    refused(*NEW, &penalty, "presence_penalty");
+    check_for(*OLD, &penalty, &format!(r#"{HI},"generationConfig":{{"presencePenalty":-0.5}}}}"#));
     let stop = (0..6).map(|stop| Text::plain(stop.to_string())).collect();
-    let body = refused(NEW, &Request { stop, ..hi() }, "stop");
+    let body = refused(*NEW, &Request { stop, ..hi() }, "stop");
     assert!(body.ends_with(r#""stopSequences":["0","1","2","3","4"]}}"#));
     check(
         &Request { answers: Some(1), logprobs: Some(0), ..hi() },
@@ -370,17 +371,17 @@ fn thinking_is_a_level_or_a_budget() {
             check_for(traits, &request, &format!(r#"{HI},"generationConfig":{{"thinkingConfig":{expected}}}}}"#));
         assert_eq!(composed.notes.iter().any(|(kind, _)| *kind == NoteKind::Adapted), is_near, "{expected}");
     };
-    check(NEW, of(Some(Effort::High), None, Some(true)), r#"{"includeThoughts":true,"thinkingLevel":"HIGH"}"#, false);
-    check(NEW, of(Some(Effort::Medium), None, None), r#"{"thinkingLevel":"MEDIUM"}"#, false);
-    check(NEW, of(Some(Effort::Low), None, None), r#"{"thinkingLevel":"LOW"}"#, false);
-    check(NEW, of(Some(Effort::Minimal), None, None), r#"{"thinkingLevel":"MINIMAL"}"#, false);
-    check(NEW, of(Some(Effort::None), None, Some(true)), r#"{"thinkingLevel":"MINIMAL"}"#, true);
-    check(NEW, of(Some(Effort::Max), None, None), r#"{"thinkingLevel":"HIGH"}"#, true);
-    check(NEW, of(None, Some(2_048), None), r#"{"thinkingLevel":"MEDIUM"}"#, true);
-    check(NEW, of(None, None, Some(true)), r#"{"includeThoughts":true}"#, false);
-    check(OLD, of(None, Some(2_048), Some(false)), r#"{"includeThoughts":false,"thinkingBudget":2048}"#, false);
-    check(OLD, of(Some(Effort::High), None, None), r#"{"thinkingBudget":4096}"#, false);
-    check(OLD, of(Some(Effort::None), None, None), r#"{"thinkingBudget":0}"#, false);
+    check(*NEW, of(Some(Effort::High), None, Some(true)), r#"{"includeThoughts":true,"thinkingLevel":"HIGH"}"#, false);
+    check(*NEW, of(Some(Effort::Medium), None, None), r#"{"thinkingLevel":"MEDIUM"}"#, false);
+    check(*NEW, of(Some(Effort::Low), None, None), r#"{"thinkingLevel":"LOW"}"#, false);
+    check(*NEW, of(Some(Effort::Minimal), None, None), r#"{"thinkingLevel":"MINIMAL"}"#, false);
+    check(*NEW, of(Some(Effort::None), None, Some(true)), r#"{"thinkingLevel":"MINIMAL"}"#, true);
+    check(*NEW, of(Some(Effort::Max), None, None), r#"{"thinkingLevel":"HIGH"}"#, true);
+    check(*NEW, of(None, Some(2_048), None), r#"{"thinkingLevel":"MEDIUM"}"#, true);
+    check(*NEW, of(None, None, Some(true)), r#"{"includeThoughts":true}"#, false);
+    check(*OLD, of(None, Some(2_048), Some(false)), r#"{"includeThoughts":false,"thinkingBudget":2048}"#, false);
+    check(*OLD, of(Some(Effort::High), None, None), r#"{"thinkingBudget":4096}"#, false);
+    check(*OLD, of(Some(Effort::None), None, None), r#"{"thinkingBudget":0}"#, false);
     assert_eq!(level(Effort::None, "gemini-3-pro"), ("LOW", true));
 }
 
@@ -405,7 +406,7 @@ fn a_schema_is_the_answer_s_form() {
         ),
     );
     let composed = check_for(
-        ModelTraits { native_schema: false, ..OLD },
+        ModelTraits { native_schema: false, ..*OLD },
         &request,
         &format!(
             r#"{HI},"generationConfig":{{"responseMimeType":"application/json","responseSchema":{{"type":"OBJECT","properties":{{"age":{{"type":"INTEGER"}}}},"propertyOrdering":["age"],"required":["age"]}}}}}}"#
@@ -423,7 +424,7 @@ fn a_tool_takes_the_answer_where_a_form_cannot_stand_beside_tools() {
     let schema = r#"{"type":"object"}"#;
     let request = Request { output: form(schema), tools: vec![function("answer", None)], ..hi() };
     let composed = check_for(
-        OLD,
+        *OLD,
         &request,
         &format!(
             r#"{HI},"tools":[{{"functionDeclarations":[{{"name":"answer"}},{{"name":"answer_2","description":"Gives the answer. Call it when the answer is known.","parametersJsonSchema":{schema}}}]}}],"toolConfig":{{"functionCallingConfig":{{"mode":"ANY"}}}}}}"#
@@ -432,17 +433,17 @@ fn a_tool_takes_the_answer_where_a_form_cannot_stand_beside_tools() {
     assert_eq!(composed.adapted.answer_tool.as_deref(), Some("answer_2"));
     let none = Request { tool_choice: Some(ToolChoice::None), ..request.clone() };
     assert!(
-        super::tests::composed(&none, OLD, false)
+        super::tests::composed(&none, *OLD, false)
             .unwrap()
             .body
             .ends_with(r#"{"mode":"ANY","allowedFunctionNames":["answer_2"]}}}"#)
     );
-    let new = super::tests::composed(&request, NEW, false).unwrap();
+    let new = super::tests::composed(&request, *NEW, false).unwrap();
     assert_eq!(new.adapted.answer_tool, None);
     assert!(new.body.ends_with(
         r#""generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}"#
     ));
-    refused(OLD, &Request { output: OutputFormat::JsonObject, ..request }, "response_format");
+    refused(*OLD, &Request { output: OutputFormat::JsonObject, ..request }, "response_format");
 }
 
 #[test]
@@ -468,8 +469,8 @@ fn members_of_its_own_pass_and_those_of_others_are_refused() {
         composed.notes,
         [note(NoteKind::Dropped, "user"), note(NoteKind::Mapped, "service_tier"), note(NoteKind::Dropped, "metadata")]
     );
-    refused(NEW, &Request { extras: vec![extra("logit_bias", "{}", false)], ..hi() }, "logit_bias");
-    refused(NEW, &Request { extras: vec![extra("modalities", "[\"audio\"]", false)], ..hi() }, "modalities");
+    refused(*NEW, &Request { extras: vec![extra("logit_bias", "{}", false)], ..hi() }, "logit_bias");
+    refused(*NEW, &Request { extras: vec![extra("modalities", "[\"audio\"]", false)], ..hi() }, "modalities");
 }
 
 #[test]
@@ -478,7 +479,7 @@ fn hints_are_noted_once() {
     let mut named = message(Role::User, vec![cached(text("a")), cached(text("b"))]);
     named.name = Some(Text::plain("ada"));
     let request = Request { system: vec![cached(text("s"))], ..asking(vec![named]) };
-    let composed = composed(&request, NEW, false).unwrap();
+    let composed = composed(&request, *NEW, false).unwrap();
     let hint = |param: &str| (NoteKind::Dropped, param.to_owned());
     assert_eq!(composed.notes, [hint("messages[0].name"), hint("cache_control")]);
 }
@@ -487,7 +488,7 @@ fn hints_are_noted_once() {
 fn the_input_of_a_tool_is_an_object() {
     let input = ToolInput::Text(Text::plain("ls"));
     let custom = PartBody::ToolCall(ToolCall { id: Text::plain("i"), name: Text::plain("sh"), input, signature: None });
-    refused(NEW, &asking(vec![message(Role::Assistant, vec![custom.into(), text("x")])]), "messages[0].tool_calls");
+    refused(*NEW, &asking(vec![message(Role::Assistant, vec![custom.into(), text("x")])]), "messages[0].tool_calls");
 }
 
 #[test]
@@ -498,7 +499,7 @@ fn parts_of_its_own_pass() {
         r#"{"contents":[{"role":"model","parts":[{"executableCode":{}}]}]}"#,
     );
     refused(
-        NEW,
+        *NEW,
         &asking(vec![message(Role::User, vec![other("messages[0].content[0]").into(), text("x")])]),
         "messages[0].content[0]",
     );

@@ -74,7 +74,7 @@ impl<'s> Writing<'s> {
             self.within.pop();
             return Ok(());
         }
-        let Flat { keywords, mut words } = Flat::of(schema);
+        let Flat { keywords, mut words, .. } = Flat::of(schema);
         let one = |keyword: &str| {
             keywords.iter().find_map(|(name, said)| match said {
                 Said::As(value) if name == keyword => Some(*value),
