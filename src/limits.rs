@@ -169,3 +169,9 @@ pub const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Blocks of an answer of Anthropic's API that may be open at once. There is one; the format could have several.
 pub const OPEN_BLOCKS_MAX: usize = 64;
+
+/// Most choices that an answer may have: OpenAI's own limit for `n`.
+pub const CHOICES_MAX: usize = 128;
+
+/// Most calls of tools in one choice of an answer. Agents see a few dozen at once; what a reader remembers of each is 32 bytes.
+pub const CALLS_MAX: usize = 1024;

@@ -6,13 +6,15 @@
 //!
 //! Where the upstream speaks another dialect, a client's request is read as the canonical one ([`parse`]) and the answer is written for
 //! it ([`render`]); [`signatures`] says how proofs of thoughts get through clients. For an upstream of this dialect the canonical request
-//! is composed ([`compose`]) in the words of its [`variant`].
+//! is composed ([`compose`]) in the words of its [`variant`], its answer read ([`read`]) and its errors classified ([`classify`]).
 
 pub mod answer;
+pub mod classify;
 pub mod compose;
 pub mod error;
 pub mod parse;
 pub mod pass_through;
+pub mod read;
 pub mod render;
 pub mod repeat;
 pub mod request;

@@ -4,6 +4,7 @@
 //! costs is not decided here. A count that is absent, negative, no whole number or beyond 2^53 (no exact number for most senders)
 //! is `None`: unknown, not zero.
 
+use crate::dialects::canonical;
 use crate::json::scan::Member;
 use crate::json::{Kind, value, walk};
 
@@ -39,6 +40,32 @@ impl Usage {
             read.other_members(text, at);
         }
         Some(read)
+    }
+
+    /// The counts without overlaps, as they are priced.
+    ///
+    /// Cached input is part of the prompt, and reasoning of the completion, but at xAI and at Google's endpoint of this dialect, which
+    /// leave thoughts out of the completion; the total tells.
+    pub fn disjoint(&self) -> canonical::Usage {
+        let prompt = self.prompt.unwrap_or(0);
+        let completion = self.completion.unwrap_or(0);
+        let cache_read = self.cached.unwrap_or(0).min(prompt);
+        let cache_write_short = self.cache_write.unwrap_or(0).min(prompt - cache_read);
+        let beyond = self.total.unwrap_or(0).saturating_sub(prompt + completion);
+        let told = self.reasoning.unwrap_or(0);
+        let (output, reasoning) = match told {
+            0 => (completion + beyond, beyond),
+            _ if beyond == told || told > completion => (completion + told, told),
+            _ => (completion, told),
+        };
+        canonical::Usage {
+            input_uncached: prompt - cache_read - cache_write_short,
+            cache_read,
+            cache_write_short,
+            output,
+            reasoning,
+            ..canonical::Usage::default()
+        }
     }
 
     /// Reads what nearly every sender begins with, in OpenAI's order and without white space, from `at`, the inside of the object.

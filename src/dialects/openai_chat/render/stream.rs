@@ -144,7 +144,7 @@ impl Stream {
         self.begin(choice, out);
         let mut json = self.open_delta(choice, out);
         json.name("thinking_blocks").open_array();
-        write_thinking_block(&mut json, (!is_sealed).then_some(&[]), signature);
+        write_thinking_block(&mut json, (!is_sealed).then_some(&[]), Some(signature));
         json.close_array();
         self.close_delta(out);
     }
@@ -182,18 +182,21 @@ impl Stream {
 }
 
 /// A block of `thinking_blocks`; without a text it is sealed.
-pub(super) fn write_thinking_block(json: &mut Writer<'_>, escaped: Option<&[u8]>, signature: &Signature<'_>) {
+pub(super) fn write_thinking_block(json: &mut Writer<'_>, escaped: Option<&[u8]>, signature: Option<&Signature<'_>>) {
     json.open_object().name("type");
-    match escaped {
+    let member = match escaped {
         Some(escaped) => {
             json.string("thinking").name("thinking").text(&Text::Escaped(escaped.into()));
-            json.name("signature");
+            "signature"
         }
         None => {
-            json.string("redacted_thinking").name("data");
+            json.string("redacted_thinking");
+            "data"
         }
+    };
+    if let Some(signature) = signature {
+        signatures::write(json.name(member), signature, Origin::Unknown);
     }
-    signatures::write(json, signature, Origin::Unknown);
     json.close_object();
 }
 

@@ -147,7 +147,9 @@ fn thoughts_are_reasoning_and_their_proofs_blocks() {
         whole(&events)["choices"][0]["message"],
         json!({
             "role":"assistant","content":"d","refusal":null,"reasoning_content":"abc",
-            "thinking_blocks":[{"type":"thinking","thinking":"ab","signature":"anthropic:abc=="}, sealed]
+            "thinking_blocks":[
+                {"type":"thinking","thinking":"ab","signature":"anthropic:abc=="}, sealed, {"type":"thinking","thinking":"c"}
+            ]
         })
     );
 }

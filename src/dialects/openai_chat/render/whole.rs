@@ -52,13 +52,12 @@ impl Whole {
             Event::Refusal { choice, text } => text.append_escaped(&mut self.choice(*choice).refusal),
             Event::Thinking { choice, text } => text.append_escaped(&mut self.choice(*choice).reasoning),
             Event::ThinkingSignature { choice, signature } => {
-                let Choice { reasoning, block_from, blocks, .. } = self.choice(*choice);
-                let thoughts = reasoning.get(*block_from..).unwrap_or_default();
-                write_block(blocks, Some(thoughts), signature);
-                *block_from = reasoning.len();
+                self.choice(*choice).end_block(Some(signature));
             }
             Event::SealedThinking { choice, signature } => {
-                write_block(&mut self.choice(*choice).blocks, None, signature);
+                let choice = self.choice(*choice);
+                choice.end_block(None);
+                write_thinking_block(&mut Writer::new(&mut choice.blocks), None, Some(signature));
             }
             Event::ToolCall { choice, call, id, name, signature } => {
                 let signature = signature.as_ref().map(|signature| Signature {
@@ -91,7 +90,11 @@ impl Whole {
         let mut json = Writer::new(out);
         write_identity(json.open_object(), &self.facts, "chat.completion");
         json.name("choices").open_array();
-        for (index, choice) in (0..).zip(&self.choices) {
+        for (index, mut choice) in (0..).zip(self.choices) {
+            // Thoughts without a proof are a block too where there are blocks: who reads those leaves the other member alone.
+            if !choice.blocks.is_empty() {
+                choice.end_block(None);
+            }
             choice.write(&mut json, index, &self.facts.id);
         }
         json.close_array();
@@ -124,11 +127,16 @@ fn owned(reason: &Finish<'_>) -> Finish<'static> {
     }
 }
 
-fn write_block(blocks: &mut Vec<u8>, thoughts: Option<&[u8]>, signature: &Signature<'_>) {
-    write_thinking_block(&mut Writer::new(blocks), thoughts, signature);
-}
-
 impl Choice {
+    /// Ends the present block of thoughts, if there is one.
+    fn end_block(&mut self, signature: Option<&Signature<'_>>) {
+        let thoughts = self.reasoning.get(self.block_from..).unwrap_or_default();
+        if signature.is_some() || !thoughts.is_empty() {
+            write_thinking_block(&mut Writer::new(&mut self.blocks), Some(thoughts), signature);
+        }
+        self.block_from = self.reasoning.len();
+    }
+
     fn write(&self, json: &mut Writer<'_>, index: u32, answer: &str) {
         json.open_object().name("index").number(u64::from(index));
         json.name("message").open_object().name("role").string("assistant").name("content");
