@@ -103,8 +103,7 @@ impl Reader {
         for (place, candidate) in member(id::CANDIDATES).into_iter().flat_map(Value::elements).enumerate() {
             self.candidate(place as u32, candidate, tell)?;
         }
-        let blocked = member(id::PROMPT_FEEDBACK).and_then(|feedback| feedback.some("blockReason"));
-        self.prompt_was_blocked |= blocked.is_some_and(|reason| !reason.says("BLOCK_REASON_UNSPECIFIED"));
+        self.prompt_was_blocked |= member(id::PROMPT_FEEDBACK).is_some_and(is_blocked);
         if let Some(usage) = member(id::USAGE).and_then(usage::read)
             && self.usage != Some(usage)
         {
@@ -290,7 +289,13 @@ fn picture(inline: Value<'_>) -> Option<Raw<'static>> {
     Some(Raw(Cow::Owned(out)))
 }
 
-enum Reason {
+/// Does the feedback on a prompt say that it was refused?
+pub(super) fn is_blocked(feedback: Value<'_>) -> bool {
+    feedback.some("blockReason").is_some_and(|reason| !reason.says("BLOCK_REASON_UNSPECIFIED"))
+}
+
+/// What a finish reason is.
+pub(super) enum Reason {
     /// The candidate goes on.
     None,
     Finish(Finish<'static>),
@@ -298,7 +303,7 @@ enum Reason {
 }
 
 impl Reason {
-    fn of(said: &Text<'_>) -> Reason {
+    pub fn of(said: &Text<'_>) -> Reason {
         Reason::Finish(match &*said.decoded() {
             "" | "FINISH_REASON_UNSPECIFIED" => return Reason::None,
             "STOP" => Finish::Stop,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::dialects::canonical::{
-    CacheHint, Message, ModelTraits, NoteKind, Origin, Role, Signature, Source, ToolCall, ToolInput, ToolResult,
+    CacheHint, Message, ModelTraits, NoteKind, Origin, Role, Signature, Source, ToolCall, ToolChoice, ToolInput,
+    ToolResult,
 };
 use std::sync::LazyLock;
 
