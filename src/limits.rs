@@ -175,3 +175,6 @@ pub const CHOICES_MAX: usize = 128;
 
 /// Most calls of tools in one choice of an answer. Agents see a few dozen at once; what a reader remembers of each is 32 bytes.
 pub const CALLS_MAX: usize = 1024;
+/// Bytes of interleaved calls that are held until the one before them is complete, for clients whose blocks follow each other.
+/// Inputs of a hundred calls at once take less; a call that never ends must not hold all the others of an answer.
+pub const HELD_CALLS_BYTES_MAX: usize = 1024 * 1024;
