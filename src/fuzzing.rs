@@ -7,7 +7,9 @@
 use crate::data_plane::chunked::ChunkedDecoder;
 use crate::data_plane::field_lines::{FieldLines, Stop, begins_with, is_named};
 use crate::data_plane::{downstream, upstream};
+use crate::dialects::anthropic_messages as anthropic;
 use crate::dialects::bedrock_converse::event_stream::{self, FrameError};
+use crate::dialects::canonical;
 use crate::dialects::multipart::{ModelFinder, MultipartError};
 use crate::dialects::openai_chat::answer::Answer;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
@@ -25,6 +27,7 @@ pub type Target = fn(&[u8]);
 /// All targets by name.
 pub static TARGETS: &[(&str, Target)] = &[
     ("answer_head", answer_head),
+    ("anthropic_messages", anthropic_messages),
     ("chunked", chunked),
     ("config", config),
     ("event_stream", event_stream),
@@ -44,6 +47,61 @@ pub fn config(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input) {
         crate::config::fuzz_entry(text);
     }
+}
+
+/// A request, an answer and a stream of Anthropic's dialect: what is made of them is well-formed, and the same for any cut.
+pub fn anthropic_messages(input: &[u8]) {
+    let is_object = |text: &[u8]| json_scan::scan(&LAST_WINS, text).is_ok();
+    if is_object(input)
+        && let Ok(request) = anthropic::parse::parse(input)
+    {
+        let traits = canonical::ModelTraits::default();
+        let older = canonical::ModelTraits { native_schema: false, effort: false, ..traits };
+        for traits in [traits, older] {
+            let target = canonical::Target { model: "upstream", traits, drops: true };
+            let (mut notes, mut body) = (canonical::Notes::default(), Vec::new());
+            let composed = anthropic::compose::compose(&request, &target, &mut notes, &mut body);
+            assert!(composed.is_ok() && is_object(&body), "what may be dropped is, and the rest is said");
+        }
+    }
+    let facts = canonical::Facts { id: "1".to_owned(), model: "m".to_owned(), created_s: 0, usage_asked: false };
+    let mut whole = anthropic::render::Whole::new(facts.clone());
+    if anthropic::read::whole(input, &mut |event| whole.event(&event)).is_ok() {
+        let mut answer = Vec::new();
+        whole.finish(&mut answer);
+        assert!(is_object(&answer));
+    }
+    let rendered = |piece| {
+        let (mut stream, mut out) = (anthropic::render::Stream::new(facts.clone()), Vec::new());
+        let (mut reader, mut splitter) = (anthropic::read::Reader::default(), Splitter::new(1 << 16));
+        'stream: for piece in input.chunks(piece) {
+            let mut feed = splitter.feed(piece);
+            while let Ok(Some(event)) = feed.next() {
+                let read = reader.frame(event.name, event.data, &mut |event| stream.event(&event, &mut out));
+                if read != Ok(canonical::Progress::More) {
+                    break 'stream;
+                }
+            }
+        }
+        out
+    };
+    let events = rendered(usize::MAX);
+    for piece in PIECES {
+        assert_eq!(rendered(piece), events, "pieces of {piece} bytes");
+        let (mut pass, mut out) = (anthropic::pass_through::PassThrough::new(), Vec::new());
+        for piece in input.chunks(piece) {
+            if pass.feed(piece, &mut out) != anthropic::pass_through::Verdict::More {
+                break;
+            }
+        }
+    }
+    let (mut splitter, mut count) = (Splitter::new(usize::MAX), 0);
+    let mut feed = splitter.feed(&events);
+    while let Ok(Some(event)) = feed.next() {
+        assert!(is_object(event.data), "an event is an object");
+        count += event.raw.len();
+    }
+    assert_eq!(count, events.len());
 }
 
 /// A body in chunks, from either side.

@@ -147,7 +147,8 @@ impl Composer<'_> {
             extras,
         } = request;
         self.names = Names::of(tools);
-        let tools = ToolPlan::of(tools, tool_choice.as_ref(), *parallel_tool_calls, output, self.target, self.notes)?;
+        let tools = ToolPlan::of(tools, tool_choice.as_ref(), *parallel_tool_calls, output, self.target, self.notes)?
+            .with_history(messages, self.notes);
         let limit = output_tokens_max.unwrap_or(self.target.traits.output_tokens_max);
         let thinking = Thinking::of(reasoning.as_ref(), limit, &tools, messages, self.target, self.notes);
 
@@ -155,13 +156,14 @@ impl Composer<'_> {
         if purpose == Purpose::Message {
             self.json.name("max_tokens").number(limit);
         }
+        // In the order in which the API reads them, which is that of what a cache covers.
+        self.tools(&tools)?;
         self.system(system)?;
         self.messages(messages)?;
-        self.tools(&tools)?;
         self.thinking(&thinking);
         self.output_config(output, &thinking, &tools);
         if purpose == Purpose::Message {
-            self.stop(stop);
+            self.stop(stop)?;
             self.sampling("temperature", temperature.as_ref(), &thinking)?;
             self.sampling("top_p", top_p.as_ref(), &thinking)?;
             self.sampling("top_k", top_k.as_ref(), &thinking)?;
@@ -271,19 +273,20 @@ impl Composer<'_> {
         self.json.close_object();
     }
 
-    fn stop(&mut self, stop: &[Text<'_>]) {
+    fn stop(&mut self, stop: &[Text<'_>]) -> Result<(), Unsupported> {
         let (blank, said): (Vec<_>, Vec<_>) = stop.iter().partition(|text| is_blank(text));
         if !blank.is_empty() {
-            self.notes.dropped("stop", "Anthropic's API takes no stop sequence of white space alone.");
+            self.unsupported("stop", "Anthropic's API takes no stop sequence of white space alone.")?;
         }
         if said.is_empty() {
-            return;
+            return Ok(());
         }
         self.json.name("stop_sequences").open_array();
         for text in said {
             self.json.text(text);
         }
         self.json.close_array();
+        Ok(())
     }
 
     /// Writes a sampling parameter, where the model takes it.
@@ -295,7 +298,9 @@ impl Composer<'_> {
     ) -> Result<(), Unsupported> {
         let Some(value) = value else { return Ok(()) };
         let number = number(value);
-        if !self.target.traits.sampling || thinking.is_on() && name != "top_p" {
+        // Beside thinking only a `top_p` of 0.95 and more is taken.
+        let gives_way = thinking.is_on() && (name != "top_p" || number.is_some_and(|number| number < 0.95));
+        if !self.target.traits.sampling || gives_way {
             // One is what is had without it.
             if number == Some(1.0) && name != "top_k" {
                 return Ok(());

@@ -88,7 +88,7 @@ fn a_plain_request() {
             output_tokens_max: Some(64),
             temperature: Some(raw("0.7")),
             top_k: Some(raw("40")),
-            stop: vec![Text::plain("7"), Text::plain("\n\n")],
+            stop: vec![Text::plain("7"), Text::plain("\n\nX")],
             user: Some(Text::plain("u-1")),
             stream: true,
             stream_usage: true,
@@ -96,7 +96,7 @@ fn a_plain_request() {
         },
         concat!(
             r#"{"model":"claude","max_tokens":64,"system":"Be brief.","messages":[{"role":"user","content":"Hi"}],"#,
-            r#""stop_sequences":["7"],"temperature":0.7,"top_k":40,"metadata":{"user_id":"u-1"},"stream":true}"#
+            r#""stop_sequences":["7","\n\nX"],"temperature":0.7,"top_k":40,"metadata":{"user_id":"u-1"},"stream":true}"#
         ),
     );
 }
@@ -116,8 +116,8 @@ fn what_concerns_the_output_is_not_counted() {
     assert_eq!(
         String::from_utf8(out).unwrap(),
         concat!(
-            r#"{"model":"claude","messages":[{"role":"user","content":"Hi"}],"#,
-            r#""tools":[{"name":"now","input_schema":{"type":"object"}}]}"#
+            r#"{"model":"claude","tools":[{"name":"now","input_schema":{"type":"object"}}],"#,
+            r#""messages":[{"role":"user","content":"Hi"}]}"#
         )
     );
 }
@@ -134,10 +134,11 @@ fn results_come_first_and_in_the_order_of_their_calls() {
                 message(Role::User, vec![result("a", "1")]),
                 message(Role::System, vec![text("In French.")]),
             ],
+            tools: vec![tool("one")],
             ..Request::default()
         },
         concat!(
-            r#"{"model":"claude","max_tokens":8192,"messages":[{"role":"user","content":"Hi"},"#,
+            r#"{"model":"claude","max_tokens":8192,"tools":[{"name":"one","input_schema":{"type":"object"}}],"messages":[{"role":"user","content":"Hi"},"#,
             r#"{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"one","input":{}},"#,
             r#"{"type":"tool_use","id":"b","name":"two","input":{}}]},"#,
             r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1"},"#,
@@ -337,8 +338,9 @@ fn thinking(reasoning: Reasoning, traits: ModelTraits, limit: Option<u64>) -> Co
     with(&Request { reasoning: Some(reasoning), output_tokens_max: limit, ..asking("Hi") }, traits, false).unwrap()
 }
 
-const OLDER: ModelTraits =
-    ModelTraits { output_tokens_max: 8_192, native_schema: false, sampling: true, effort: false, call_ids: true };
+fn older() -> ModelTraits {
+    ModelTraits { native_schema: false, effort: false, ..ModelTraits::default() }
+}
 
 #[test]
 fn efforts_and_budgets() {
@@ -363,15 +365,15 @@ fn efforts_and_budgets() {
     check(shown(false), current, None, r#"{"display":"omitted","type":"adaptive"}"#, "null");
 
     let enabled = |tokens: u64| format!(r#"{{"budget_tokens":{tokens},"type":"enabled"}}"#);
-    check(effort(Effort::Low), OLDER, None, &enabled(1_024), "null");
-    check(effort(Effort::High), OLDER, None, &enabled(4_096), "null");
-    check(budget(5), OLDER, None, &enabled(1_024), "null");
-    check(budget(2_000), OLDER, None, &enabled(2_000), "null");
-    check(effort(Effort::None), OLDER, None, r#"{"type":"disabled"}"#, "null");
+    check(effort(Effort::Low), older(), None, &enabled(1_024), "null");
+    check(effort(Effort::High), older(), None, &enabled(4_096), "null");
+    check(budget(5), older(), None, &enabled(1_024), "null");
+    check(budget(2_000), older(), None, &enabled(2_000), "null");
+    check(effort(Effort::None), older(), None, r#"{"type":"disabled"}"#, "null");
     // Within the limit, with room for the answer, or not at all.
-    check(effort(Effort::Max), OLDER, None, &enabled(4_096), "null");
-    check(effort(Effort::High), OLDER, Some(1_500), &enabled(1_024), "null");
-    check(effort(Effort::High), OLDER, Some(1_024), "null", "null");
+    check(effort(Effort::Max), older(), None, &enabled(4_096), "null");
+    check(effort(Effort::High), older(), Some(1_500), &enabled(1_024), "null");
+    check(effort(Effort::High), older(), Some(1_024), "null", "null");
 }
 
 #[test]
@@ -386,7 +388,7 @@ fn thinking_gives_way_to_a_forced_tool() {
     assert_eq!(composed.json().get("thinking"), None);
     assert_eq!(composed.json()["output_config"]["effort"], "high");
     assert_eq!(composed.notes, [(NoteKind::Adapted, "reasoning_effort".to_owned())]);
-    let composed = request(OLDER);
+    let composed = request(older());
     assert_eq!(composed.json().get("thinking"), None);
     assert_eq!(composed.notes, [(NoteKind::Adapted, "reasoning_effort".to_owned())]);
 }
@@ -427,7 +429,7 @@ fn a_turn_that_lost_its_thoughts_ends_without_thinking() {
         turn.push(call("a", "now"));
         let messages = vec![user("Hi"), message(Role::Assistant, turn), message(Role::User, vec![result("a", "1")])];
         let request = Request { messages, reasoning, tools: vec![tool("now")], ..Request::default() };
-        with(&request, OLDER, false).unwrap().json()
+        with(&request, older(), false).unwrap().json()
     };
     assert_eq!(request(vec![]).get("thinking"), None);
     let signature = Some(Signature { origin: Origin::Anthropic, value: Text::plain("c2ln") });
@@ -444,6 +446,10 @@ fn sampling_is_refused_where_the_model_takes_none() {
     assert_eq!(refused(Request { temperature: Some(raw("1.0")), ..asking("Hi") }, none), None);
     let reasoning = Some(Reasoning { effort: Some(Effort::Low), ..Reasoning::default() });
     assert_eq!(refused(Request { reasoning, ..hot }, ModelTraits::default()), Some("temperature".into()));
+    let reasoning = Some(Reasoning { effort: Some(Effort::Low), ..Reasoning::default() });
+    let request = |top_p| Request { reasoning, top_p: Some(raw(top_p)), ..asking("Hi") };
+    assert_eq!(refused(request("0.5"), ModelTraits::default()), Some("top_p".into()));
+    assert_eq!(refused(request("0.95"), ModelTraits::default()), None);
     check_rest(
         Request { temperature: Some(raw("1.6")), top_p: Some(raw("0.9")), ..asking("Hi") },
         r#","temperature":1,"top_p":0.9"#,
@@ -456,6 +462,7 @@ fn what_cannot_be_said_is_refused_or_dropped() {
         ("seed", Request { seed: Some(raw("7")), ..asking("Hi") }),
         ("n", Request { answers: Some(2), ..asking("Hi") }),
         ("logprobs", Request { logprobs: Some(0), ..asking("Hi") }),
+        ("stop", Request { stop: vec![Text::plain("\n ")], ..asking("Hi") }),
         ("frequency_penalty", Request { frequency_penalty: Some(raw("0.5")), ..asking("Hi") }),
         ("presence_penalty", Request { presence_penalty: Some(raw("-1")), ..asking("Hi") }),
         (
@@ -627,4 +634,24 @@ fn what_only_this_dialect_has_goes_back_as_it_came() {
     let unknown = message(Role::User, vec![other(r#"{"type":"hologram"}"#)]);
     let error = with(&Request { messages: vec![unknown], ..Request::default() }, ModelTraits::default(), false).err();
     assert_eq!(error.map(|error| error.param), Some("messages[1].content[0]".into()));
+}
+
+#[test]
+fn tools_that_were_called_are_sent_where_there_are_no_others() {
+    let turn = message(
+        Role::Assistant,
+        vec![call("a", "now"), call("b", "get.time"), call("c", "now"), call("d", "get/time")],
+    );
+    let request = |output| Request { messages: vec![user("Hi"), turn.clone()], output, ..Request::default() };
+    let composed_plain = composed(&request(OutputFormat::Text));
+    let json = composed_plain.json();
+    let names = |json: &serde_json::Value| -> Vec<String> {
+        json["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&json), ["now", "get_time"]);
+    assert_eq!(json["tool_choice"].to_string(), r#"{"type":"none"}"#);
+    assert_eq!(composed_plain.notes, [(NoteKind::Adapted, "tools".to_owned())]);
+    let json = composed(&request(OutputFormat::JsonObject)).json();
+    assert_eq!(names(&json), ["now", "get_time", "json_answer"]);
+    assert_eq!(json["tool_choice"]["name"], "json_answer");
 }

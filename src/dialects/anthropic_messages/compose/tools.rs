@@ -5,9 +5,14 @@
 //! An answer in JSON from a model that takes no schema is the input of one more tool. It is forced, unless other tools may be
 //! called too: then some tool is forced. Where the client itself forces one of its tools, no answer is due yet, and where it
 //! forbids them, the answer's tool is the only choice.
+//!
+//! A conversation that called tools needs tools, also where the client offers none any more: those that were called are sent by
+//! name, and forbidden.
 
 use super::{Composer, schema_for};
-use crate::dialects::canonical::{FunctionTool, Notes, OutputFormat, Target, Tool, ToolChoice, Unsupported};
+use crate::dialects::canonical::{
+    FunctionTool, Message, Notes, OutputFormat, PartBody, Target, Tool, ToolChoice, Unsupported,
+};
 use crate::json::{
     piece::{Raw, Text},
     view::Value,
@@ -27,6 +32,8 @@ pub struct ToolPlan<'a> {
     pub answer: Option<AnswerTool<'a>>,
     /// The schema of the answer is said as such.
     pub native_schema: bool,
+    /// Tools of the conversation, where the client offers none.
+    called: Vec<&'a Text<'a>>,
 }
 
 /// The tool whose input is the answer.
@@ -93,7 +100,27 @@ impl<'a> ToolPlan<'a> {
         if parallel_off && choice == Choice::Unsaid {
             choice = Choice::Auto;
         }
-        Ok(ToolPlan { tools, among, choice, parallel_off, answer, native_schema })
+        Ok(ToolPlan { tools, among, choice, parallel_off, answer, native_schema, called: Vec::new() })
+    }
+
+    /// With the tools that the conversation called, if there are no others.
+    pub fn with_history(mut self, messages: &'a [Message<'a>], notes: &mut Notes) -> ToolPlan<'a> {
+        if !self.tools.is_empty() {
+            return self;
+        }
+        for part in messages.iter().flat_map(|message| &message.parts) {
+            let PartBody::ToolCall(call) = &part.body else { continue };
+            if !self.called.iter().any(|name| same(name, &call.name)) {
+                self.called.push(&call.name);
+            }
+        }
+        if !self.called.is_empty() {
+            notes.adapted("tools", "The tools that were called before are sent by name, and may not be called.");
+            if self.answer.is_none() {
+                self.choice = Choice::None;
+            }
+        }
+        self
     }
 
     /// The model has to call a tool.
@@ -123,6 +150,16 @@ impl Composer<'_> {
                     self.unsupported(param.clone(), "Anthropic's API has no tool of this type.")?;
                 }
             }
+        }
+        let mut sent: Vec<Text<'_>> = plan.answer.iter().map(|answer| Text::plain(&*answer.name)).collect();
+        for name in &plan.called {
+            let name = self.names.upstream(name).into_owned();
+            if sent.iter().any(|sent| same(sent, &name)) {
+                continue;
+            }
+            self.json.open_object().name("name").text(&name).name("input_schema").json(br#"{"type":"object"}"#);
+            self.json.close_object();
+            sent.push(name);
         }
         if let Some(AnswerTool { name, description, schema }) = &plan.answer {
             self.json.open_object().name("name").string(name).name("description");
