@@ -9,11 +9,13 @@ use crate::data_plane::field_lines::{FieldLines, Stop, begins_with, is_named};
 use crate::data_plane::{downstream, upstream};
 use crate::dialects::anthropic_messages as anthropic;
 use crate::dialects::bedrock_converse::event_stream::{self, FrameError};
-use crate::dialects::canonical;
+use crate::dialects::canonical::{self, Facts, ModelTraits, Notes};
 use crate::dialects::multipart::{ModelFinder, MultipartError};
+use crate::dialects::openai_chat;
 use crate::dialects::openai_chat::answer::Answer;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
 use crate::dialects::openai_chat::stream;
+use crate::dialects::openai_chat::variant::{CallIds, SchemaWay, ThoughtsBack, Variant};
 use crate::error::Failure;
 use crate::json::patch::Patch;
 use crate::json::scan::{self as json_scan, Members, Scan, ScanError, ScanErrorKind, Scanner};
@@ -28,6 +30,7 @@ pub type Target = fn(&[u8]);
 pub static TARGETS: &[(&str, Target)] = &[
     ("answer_head", answer_head),
     ("anthropic_messages", anthropic_messages),
+    ("chat", chat),
     ("chunked", chunked),
     ("config", config),
     ("event_stream", event_stream),
@@ -350,6 +353,57 @@ fn applied(patch: &Patch, text: &[u8]) -> Vec<u8> {
     patch.append_to(text, &mut out);
     assert_eq!(out.len(), patch.patched_bytes(text.len()));
     out
+}
+
+/// A request, an answer and a chunk of chat completions, on their way through the canonical form.
+pub fn chat(input: &[u8]) {
+    if json_scan::scan(&LAST_WINS, input).is_ok()
+        && let Ok(request) = openai_chat::parse::parse(input)
+    {
+        let narrow = Variant {
+            schema: SchemaWay::Instructed,
+            schema_ids: false,
+            call_ids: CallIds::Nine,
+            plain_content: true,
+            thoughts: ThoughtsBack::WithCalls(" "),
+            ..Variant::USUAL
+        };
+        for chat in [Variant::OPENAI, Variant::USUAL, narrow] {
+            let target =
+                canonical::Target { model: "m", traits: ModelTraits { chat, ..ModelTraits::default() }, drops: true };
+            let (mut notes, mut out) = (Notes::default(), Vec::new());
+            openai_chat::compose::compose(&request, &target, &mut notes, &mut out).expect("everything may be dropped");
+            match json_scan::scan(&LAST_WINS, &out) {
+                Ok(_) => assert!(openai_chat::parse::parse(&out).is_ok(), "what is composed is a request"),
+                // Functions of before there were tools stand one level deeper now.
+                Err(error) => assert_eq!(error.kind, ScanErrorKind::TooDeep),
+            }
+        }
+    }
+    let facts = || Facts { id: "r".to_owned(), model: "m".to_owned(), created_s: 0, usage_asked: true };
+    let (mut stream, mut chunks) = (openai_chat::render::Stream::new(facts()), Vec::new());
+    let mut put_together = openai_chat::render::Whole::new(facts());
+    let read = openai_chat::read::whole(input, &mut |event| {
+        stream.event(&event, &mut chunks);
+        put_together.event(&event);
+    });
+    if read.is_ok() {
+        let mut out = Vec::new();
+        put_together.finish(&mut out);
+        assert!(json_scan::scan(&LAST_WINS, &out).is_ok(), "a rendered answer is well-formed");
+        let mut splitter = Splitter::new(limits::SSE_EVENT_BYTES_MAX);
+        let mut feed = splitter.feed(&chunks);
+        while let Ok(Some(event)) = feed.next() {
+            let is_chunk = event.data == b"[DONE]" || json_scan::scan(&LAST_WINS, event.data).is_ok();
+            assert!(is_chunk, "a rendered chunk is well-formed");
+        }
+    }
+    let mut reader = openai_chat::read::Reader::default();
+    for _ in 0..2 {
+        let _ = reader.frame(b"", input, &mut |_| {});
+    }
+    let _ = reader.end(&mut |_| {});
+    openai_chat::classify::classify(500, input);
 }
 
 /// An upstream's event stream, cut in several ways.

@@ -543,3 +543,42 @@ fn documents_of_plain_text_are_text() {
     };
     assert_eq!(refused(&request, Variant::OPENAI), "messages.document");
 }
+
+/// What every dialect's clients ask for in the golden tests says the same after it went through the canonical form.
+#[test]
+fn golden_requests_come_out_as_they_went_in() {
+    let variant = Variant { thoughts: ThoughtsBack::Blocks, thought_signatures: true, ..Variant::OPENAI };
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/_requests/openai_chat");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read(&path).unwrap();
+        let mut expected: Value = serde_json::from_slice(&text).unwrap();
+        let request = parse(&text).unwrap_or_else(|invalid| panic!("{invalid:?} in {path:?}"));
+        let (sent, notes, _) = composed(&request, &target(variant, false));
+        // The same in the words that we use.
+        expected["model"] = json!("m");
+        let members = expected.as_object_mut().unwrap();
+        for (theirs, ours) in [("safety_identifier", "user"), ("max_tokens", "max_completion_tokens")] {
+            if let Some(value) = members.remove(theirs) {
+                members.insert(ours.to_owned(), value);
+            }
+        }
+        if expected["stream"] == true {
+            expected["stream_options"] = json!({"include_usage":true});
+        }
+        if expected["stop"].is_string() {
+            expected["stop"] = json!([expected["stop"]]);
+        }
+        for message in expected["messages"].as_array_mut().unwrap() {
+            if message["role"] == "developer" {
+                message["role"] = json!("system");
+            }
+        }
+        expected.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        assert_eq!(sent, expected, "{path:?}");
+        assert!(notes.notes.iter().all(|note| note.kind != NoteKind::Dropped), "{path:?} {notes:?}");
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen} requests");
+}

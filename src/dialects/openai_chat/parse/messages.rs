@@ -10,6 +10,7 @@ use super::parts::{cache_hint, content};
 use super::{Invalid, Message, Path, Request, Value, signatures, tools};
 use crate::dialects::canonical::{Origin, Part, PartBody, Role, ToolResult};
 use crate::json::piece::Text;
+use crate::json::value;
 use std::collections::HashMap;
 
 /// Reads `messages` into `request`.
@@ -203,6 +204,8 @@ impl<'a> Conversation<'a, '_> {
             ("audio", members.audio),
         ];
         for (name, value) in unused {
+            // Some clients send all members with every message.
+            let value = value.filter(|value| value::is_truthy(value.bytes()));
             self.request.extras.extend(value.map(|value| extra(path, name.as_bytes(), value, false)));
         }
     }

@@ -67,7 +67,7 @@ fn null_is_as_good_as_nothing_and_the_last_of_two_counts() {
 fn what_is_not_understood_is_carried_with_its_path() {
     let body = json!({
         "messages":[
-            {"role":"user","content":[{"type":"text","text":"x","mood":1}],"tool_calls":[]},
+            {"role":"user","content":[{"type":"text","text":"x","mood":1}],"tool_calls":[],"refusal":"no"},
             {"role":"assistant","content":"y","annotations":[],"new":{}}
         ],
         "logit_bias":{"5":1},"store":true,"modalities":["text"],"stream_options":{"include_obfuscation":false},
@@ -78,7 +78,7 @@ fn what_is_not_understood_is_carried_with_its_path() {
         ("modalities", r#"["text"]"#, true),
         ("store", "true", true),
         ("messages[0].content[0].mood", "1", false),
-        ("messages[0].tool_calls", "[]", false),
+        ("messages[0].refusal", r#""no""#, false),
         ("messages[1].annotations", "[]", true),
         ("messages[1].new", "{}", false),
         ("reasoning_effort", r#""default""#, false),

@@ -387,7 +387,7 @@ fn facts() -> Facts {
 }
 
 /// Calls without arguments are given empty ones when they are rendered.
-fn is_bare(line: &String) -> bool {
+fn is_bare(line: &str) -> bool {
     line.starts_with("arguments") && line.ends_with("{}")
 }
 
