@@ -337,7 +337,7 @@ fn settle(at_rest: &AtRest) -> AccessRecord {
     settlement.sent_us = Some(settlement.received_us);
     settlement.answered_us = Some(settlement.received_us);
     settlement.replies_whole = true;
-    settlement.used(black_box(&usage));
+    settlement.used(&black_box(&usage).disjoint());
     drop(settlement);
     log.borrow_mut().pop().expect("a record of this exchange")
 }

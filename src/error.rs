@@ -87,7 +87,16 @@ pub enum Upstream {
     ModelMissing,
     /// An error object inside a 200 answer or as the first event of a stream.
     InBand,
+    /// The upstream's API cannot express what is asked for; nothing was sent. `param` is a path in the client's body.
+    Unsupported { param: Cow<'static, str>, why: Cow<'static, str> },
+    /// The upstream has no such endpoint; nothing was sent.
+    NoEndpoint,
+    /// The upstream refused the request in words of another API than the client's: what its dialect made of them.
+    Refused { status: u16, code: &'static str, message: Box<str> },
 }
+
+/// The code of a prompt that is longer than a model's context.
+pub const CONTEXT_LENGTH: &str = "context_length_exceeded";
 
 /// What a failure of one attempt allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +120,12 @@ impl Upstream {
             | ResetBeforeAnswer
             | Credential { .. }
             | RateLimited { .. }
-            | ModelMissing => Retry::Safe,
+            | ModelMissing
+            | Unsupported { .. }
+            | NoEndpoint => Retry::Safe,
+            // Another model may have a longer context.
+            Refused { code: CONTEXT_LENGTH, .. } => Retry::Safe,
+            Refused { .. } => Retry::Never,
             HeadersTimeout | FirstTokenTimeout | Truncated | BadResponse | Status { .. } | InBand | GapTimeout => {
                 Retry::Budgeted
             }
@@ -138,6 +152,9 @@ impl Upstream {
             Status { .. } => "upstream_error",
             ModelMissing => "upstream_model_missing",
             InBand => "upstream_error",
+            Unsupported { .. } => "unsupported_parameter",
+            NoEndpoint => "unsupported_endpoint",
+            Refused { code, .. } => code,
         }
     }
 }
@@ -165,6 +182,9 @@ impl Failure {
                 | self::Upstream::FirstTokenTimeout
                 | self::Upstream::GapTimeout
                 | self::Upstream::DeadlineExceeded => 504,
+                self::Upstream::Unsupported { .. } => 400,
+                self::Upstream::NoEndpoint => 404,
+                self::Upstream::Refused { status, .. } => *status,
                 self::Upstream::Connect => 503,
                 self::Upstream::Status { status: 503 | 529, .. } => 503,
                 _ => 502,
@@ -215,6 +235,7 @@ impl Failure {
         match self {
             Failure::InvalidRequest { param, .. } => param.as_deref(),
             Failure::ModelNotFound { .. } => Some("model"),
+            Failure::Upstream(Upstream::Unsupported { param, .. }) => Some(param),
             _ => None,
         }
     }
@@ -305,6 +326,13 @@ impl Upstream {
                              use. Its operator must correct the deployment."
                 .into(),
             InBand => "The model's provider reported an error inside its answer.".into(),
+            Unsupported { param, why } => format!(
+                "'{param}' cannot be passed to the model's provider. {why} Leave it out, choose another model, or send \
+                 'x-ringway-unsupported: drop' to have it dropped."
+            )
+            .into(),
+            NoEndpoint => "The model's provider has no such endpoint. Choose another model.".into(),
+            Refused { message, .. } => message.to_string().into(),
         }
     }
 }

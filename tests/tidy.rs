@@ -41,7 +41,7 @@ const MODULES: &[Module] = &[
     module("sse", Kind::Pure, &["error", "limits"]),
     module("catalog", Kind::Pure, &["limits"]),
     module("dialects", Kind::Pure, &["catalog", "error", "json", "limits", "sse"]),
-    module("providers", Kind::Pure, &["dialects", "error", "limits"]),
+    module("providers", Kind::Pure, &["catalog", "dialects", "error", "limits"]),
     module("routing", Kind::Pure, &["catalog", "config", "dialects", "error", "limits", "providers", "telemetry"]),
     module("policy", Kind::Pure, &["catalog", "config", "dialects", "error", "limits", "providers"]),
     // It calls the scanner back through a door for wide vectors; see its header.

@@ -18,7 +18,7 @@ use crate::{
     catalog::{self, Model},
     limits::CA_FILE_BYTES_MAX,
     policy::keys,
-    providers::USER_AGENT,
+    providers::{USER_AGENT, traits},
 };
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
@@ -98,9 +98,11 @@ fn deployment(
     lines.extend_from_slice(format!("user-agent: {USER_AGENT}\r\naccept-encoding: identity\r\n").as_bytes());
     let model = checked.model.as_deref();
     let built_in = || Some(Arc::new(catalog::find(account.catalog, model?)?.model));
+    let known = own.or_else(built_in);
     Deployment {
         catalog: account.catalog,
-        model: own.or_else(built_in),
+        traits: traits::of(account.provider, model.unwrap_or_default(), known.as_deref()),
+        model: known,
         index,
         name: checked.name.as_str().into(),
         provider: account.provider,

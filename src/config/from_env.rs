@@ -28,7 +28,9 @@ fn account(provider: &Provider, lookup: &dyn Lookup) -> Option<raw::Provider> {
         "" => None,
         name => set(name),
     };
-    let usable = if provider.credential_env.is_empty() { base_url.is_some() } else { credential.is_some() };
+    let is_addressed = base_url.is_some() || !provider.base_url.is_empty();
+    let usable =
+        if provider.credential_env.is_empty() { base_url.is_some() } else { credential.is_some() && is_addressed };
     usable.then(|| raw::Provider {
         base_url,
         credential: credential.map(raw::SecretText::new),

@@ -7,6 +7,7 @@
 use super::lookup::ConfigMap;
 use crate::{
     catalog::{self, Model},
+    dialects::canonical::ModelTraits,
     providers::Provider,
 };
 use arc_swap::ArcSwap;
@@ -113,6 +114,9 @@ pub struct Deployment {
     pub name: Box<str>,
     pub provider: &'static Provider,
     pub quirks: crate::providers::Quirks,
+    /// What the model can do, as far as requests in its dialect depend on it. Of a deployment that names no model they are worked out for
+    /// each request that has to be composed.
+    pub traits: ModelTraits,
     /// Position in `Snapshot::endpoints`.
     pub endpoint: u32,
     /// Path before the API's own path, for example `/v1` or `/openai/v1`; no slash at the end.

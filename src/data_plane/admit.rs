@@ -35,26 +35,45 @@ pub fn authenticate(
     let host = inbound.value(inbound.head.host).unwrap_or_default();
     let now_s = settlement.record.at_us / 1_000_000;
     let authorization = inbound.value(inbound.head.authorization).unwrap_or_default();
-    if let Some(key) = remembered.as_ref().and_then(|shown| shown.recall(snapshot, host, authorization, now_s)) {
+    let shown = if authorization.is_empty() { other_key(inbound).unwrap_or_default() } else { authorization };
+    if let Some(key) = remembered.as_ref().and_then(|memory| memory.recall(snapshot, host, shown, now_s)) {
         settlement.record.key = key;
         return Ok(());
     }
     if !policy::host::host_allowed(host, &snapshot.server.allowed_hosts) {
         return Err(Failure::HostNotAllowed);
     }
-    match keys::bearer_token(authorization) {
-        None if snapshot.open_access => {}
-        None => return Err(Failure::MissingKey),
-        Some(_) if snapshot.open_access && snapshot.keys.is_empty() => {}
-        Some(token) => {
-            let key = keys::authenticate(snapshot, token, now_s)?;
-            settlement.record.key = key.index;
-            if let Some(remembered) = remembered {
-                remembered.note(snapshot, host, authorization, key);
-            }
+    if snapshot.open_access && snapshot.keys.is_empty() {
+        return Ok(());
+    }
+    let (bearer, other) = (keys::bearer_token(authorization), other_key(inbound));
+    let mut found = Err(Failure::MissingKey);
+    // Some clients show a token of their own beside our key: whichever is known counts.
+    for (token, shown) in bearer.map(|token| (token, authorization)).into_iter().chain(other.map(|key| (key, key))) {
+        found = keys::authenticate(snapshot, token, now_s).map(|key| (key, shown));
+        if found.is_ok() {
+            break;
         }
     }
-    Ok(())
+    match found {
+        Ok((key, shown)) => {
+            settlement.record.key = key.index;
+            if let Some(remembered) = remembered {
+                remembered.note(snapshot, host, shown, key);
+            }
+            Ok(())
+        }
+        Err(_) if snapshot.open_access && bearer.is_none() && other.is_none() => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The key in any place but `Authorization`: a header of its own, or Gemini's `?key=`.
+fn other_key(inbound: &Inbound) -> Option<&[u8]> {
+    inbound.value(inbound.head.api_key).or_else(|| {
+        let keys = inbound.query().split('&').filter_map(|pair| pair.strip_prefix("key="));
+        keys.map(str::as_bytes).next()
+    })
 }
 
 /// May a JSON body of what its head announces be read?
@@ -108,13 +127,18 @@ pub async fn read_json<D: Downstream>(
     Ok(scanner)
 }
 
-/// What a whole JSON body asks for. `scanner` has seen any part of it, or none.
+/// What a whole JSON body asks for. `scanner` has seen any part of it, or none; `named` is the model that the path names.
 ///
 /// # Errors
 /// `InvalidRequest`.
-pub fn view<'t>(kind: RequestKind, scanner: &mut Scanner, text: &'t [u8]) -> Result<RequestView<'t>, Failure> {
+pub fn view<'t>(
+    kind: RequestKind,
+    scanner: &mut Scanner,
+    text: &'t [u8],
+    named: Option<&'t str>,
+) -> Result<RequestView<'t>, Failure> {
     let scan = scanner.finish(text).map_err(not_json)?;
-    RequestView::read(kind, scan, text).map_err(|error| Failure::InvalidRequest {
+    RequestView::read_named(kind, scan, text, named).map_err(|error| Failure::InvalidRequest {
         param: Some(error.param.into()),
         code: "invalid_request",
         message: format!("{error}.").into(),

@@ -10,30 +10,28 @@
 use super::{
     downstream::{Downstream, ReplyHead},
     exchange::{Ended, Exchange, Waited, wait},
-    settle::Settlement,
-    upstream::{Call, Content, Piece, RequestBody, UpstreamRequest, answer_head::AnswerHead, pool::Lease},
+    outgoing::{Composed, Outgoing, PrepareError, Prepared},
+    upstream::{Call, UpstreamRequest, answer_head::AnswerHead, pool::Lease},
 };
 use crate::{
     config::snapshot::{Deadlines, Deployment, ModelGroup},
     dialects::{
-        endpoints::{ApiEndpoint, EndpointEntry},
-        multipart::ModelFinder,
-        openai_chat::{
-            answer::{self, Answer},
-            pass_through::{PassThrough, Verdict},
-            request::RequestView,
-        },
+        anthropic_messages,
+        canonical::Facts,
+        endpoints::{Api, ApiEndpoint},
+        gemini,
+        openai_chat::pass_through::{PassThrough, Verdict},
+        passage::Passage,
+        translate::Translation,
     },
     error::{Failure, Upstream},
-    json::{
-        patch::{Patch, PatchError, Segment},
-        scan::Scanner,
-    },
     limits::ANSWER_HELD_BYTES_MAX,
     sse::write::comment,
     telemetry::cells::DeploymentCells,
 };
-use std::{ops::Range, rc::Rc};
+
+mod answer;
+use answer::{Reading, collected, judged_in_place, reading, refused, rejection};
 
 /// Silence after which a client that waits for a stream gets its head and comments, in milliseconds, so that nothing between us
 /// and it times out.
@@ -41,115 +39,6 @@ pub const SILENCE_MS: u64 = 10_000;
 
 /// Events of a stream that are held back until its first content, in bytes at most.
 const HELD_EVENTS_BYTES_MAX: usize = 256 * 1024;
-
-/// A provider's own refusal of a request is passed on up to this size.
-const REJECTION_BYTES_MAX: usize = 64 * 1024;
-
-/// A body up to this is copied into one buffer with its edits; larger ones are sent in place.
-const COPIED_BODY_BYTES_MAX: usize = 16 * 1024;
-
-/// A request as it is offered to deployments.
-pub struct Outgoing<'r> {
-    pub entry: &'static EndpointEntry,
-    forward: &'r [u8],
-    content_type: &'r [u8],
-    /// The client's model name less the group's prefix.
-    model: &'r str,
-    /// The client asked for a stream.
-    stream: bool,
-    body: Body<'r>,
-}
-
-enum Body<'r> {
-    Json { bytes: &'r Rc<Vec<u8>>, start: usize, view: &'r RequestView<'r> },
-    Multipart(&'r MultipartBody),
-}
-
-/// The part of a multipart body that has been read.
-pub struct MultipartBody {
-    pub bytes: Rc<Vec<u8>>,
-    pub start: usize,
-    /// Value of the `model` part, within the body.
-    pub model: Range<usize>,
-    /// True when `bytes` holds all of the body.
-    pub complete: bool,
-    /// Length of the whole body, where the client announced it.
-    pub announced: Option<u64>,
-    /// True once bytes beyond the buffered part went upstream: no other deployment can have them again.
-    pub spent: std::cell::Cell<bool>,
-    /// Goes on looking for a second `model` in what is streamed.
-    pub watcher: std::cell::RefCell<ModelFinder>,
-}
-
-impl<'r> Outgoing<'r> {
-    pub fn json(
-        entry: &'static EndpointEntry,
-        forward: &'r [u8],
-        bytes: &'r Rc<Vec<u8>>,
-        start: usize,
-        view: &'r RequestView<'r>,
-        model: &'r str,
-    ) -> Outgoing<'r> {
-        let body = Body::Json { bytes, start, view };
-        Outgoing { entry, forward, content_type: b"application/json", model, stream: view.stream, body }
-    }
-
-    pub fn multipart(
-        entry: &'static EndpointEntry,
-        forward: &'r [u8],
-        content_type: &'r [u8],
-        body: &'r MultipartBody,
-        model: &'r str,
-    ) -> Outgoing<'r> {
-        Outgoing { entry, forward, content_type, model, stream: false, body: Body::Multipart(body) }
-    }
-
-    /// True when the request cannot be sent a second time.
-    pub fn is_spent(&self) -> bool {
-        matches!(&self.body, Body::Multipart(body) if body.spent.get())
-    }
-
-    /// The body for one deployment: the client's bytes with the permitted members patched, by `patch`, which is empty before.
-    ///
-    /// # Errors
-    /// The edits overlap or are too many, which those of one request never do: another model than the operator's must not be asked.
-    fn body_for<'a>(&'a self, deployment: &Deployment, patch: &'a mut Patch) -> Result<RequestBody<'a>, PatchError> {
-        let model = deployment.upstream_model.as_deref().unwrap_or(self.model);
-        match &self.body {
-            Body::Json { bytes, start, view } => {
-                let text = &bytes[*start..];
-                view.patch(text, model, deployment.quirks.stream_usage, patch)?;
-                let length = patch.patched_bytes(text.len());
-                let content = if length <= COPIED_BODY_BYTES_MAX {
-                    Content::Patched { patch, text }
-                } else {
-                    let piece = |segment| match segment {
-                        Segment::Original(range) => {
-                            Piece::Shared((*bytes).clone(), range.start + start..range.end + start)
-                        }
-                        Segment::New(new) => Piece::Owned(new.to_vec()),
-                    };
-                    Content::Pieces(patch.segments(text.len()).map(piece).collect())
-                };
-                Ok(RequestBody { content, length: Some(length as u64) })
-            }
-            Body::Multipart(body) => {
-                let shared = |range: Range<usize>| {
-                    Piece::Shared(body.bytes.clone(), range.start + body.start..range.end + body.start)
-                };
-                let held = body.bytes.len() - body.start;
-                let pieces = vec![
-                    shared(0..body.model.start),
-                    Piece::Owned(model.as_bytes().to_vec()),
-                    shared(body.model.end..held),
-                ];
-                let total = body.announced.or(body.complete.then_some(held as u64));
-                let length = total.map(|total| total + model.len() as u64 - body.model.len() as u64);
-                Ok(RequestBody { content: Content::Pieces(pieces), length })
-            }
-        }
-    }
-}
 
 /// An answer that belongs to its attempt.
 pub enum Answered {
@@ -176,7 +65,7 @@ pub struct Events {
 pub struct Begun {
     pub head: AnswerHead,
     pub call: Call,
-    pub pass: PassThrough,
+    pub pass: Passage,
     /// Events not yet sent to the client.
     pub held: Vec<u8>,
     pub verdict: Verdict,
@@ -290,11 +179,34 @@ async fn attempt<D: Downstream>(
     outgoing: &Outgoing<'_>,
     held: &mut AttemptHeld,
 ) -> Result<Progress, AttemptEnd> {
-    let mut call = send(exchange, client, group, deployment, outgoing).await?;
+    let prepared = match outgoing.prepare(deployment, || exchange.facts(outgoing)) {
+        Ok(prepared) => prepared,
+        Err(PrepareError::Upstream(failure)) => {
+            held.succeeded();
+            return Err(failure.into());
+        }
+        Err(PrepareError::Client(failure)) => {
+            held.succeeded();
+            return Err(Ended::Failed(failure).into());
+        }
+    };
+    let mut call = send(exchange, client, group, deployment, outgoing, &prepared).await?;
     exchange.settlement.answered_us = Some(exchange.shard.now_us());
     let head = &exchange.head;
+    let composed = prepared.composed.map(|Composed { translation, notes, .. }| {
+        exchange.notes = notes;
+        translation
+    });
     match head.status {
         200..300 => {}
+        400.. if let Some(translation) = &composed => {
+            let wire = translation.upstream;
+            let failure = Box::pin(refused(exchange, client, group, deployment, wire, call)).await?;
+            if matches!(failure, Upstream::Refused { .. }) {
+                held.succeeded();
+            }
+            return Err(failure.into());
+        }
         401 | 403 => return Err(Upstream::Credential { status: head.status }.into()),
         // The operator named the model, so it is not the client who got it wrong.
         404 if deployment.upstream_model.is_some() => return Err(Upstream::ModelMissing.into()),
@@ -313,7 +225,15 @@ async fn attempt<D: Downstream>(
         return Err(Upstream::BadResponse.into());
     }
     if outgoing.stream && head.is_event_stream() {
-        return Box::pin(first_content(exchange, client, group, outgoing, call)).await;
+        let pass = passage(outgoing, composed);
+        return Box::pin(first_content(exchange, client, group, pass, call)).await;
+    }
+    if let Some(reading) = reading(outgoing, composed) {
+        if !exchange.head.is_json() {
+            return Err(Upstream::BadResponse.into());
+        }
+        let more = next_data(exchange, client, &group.deadlines, &mut call).await?;
+        return Box::pin(collected(exchange, client, group, deployment, call, more, reading)).await;
     }
     if outgoing.entry.answers_json() {
         if !head.is_json() && !head.content_type.is_empty() {
@@ -325,7 +245,8 @@ async fn attempt<D: Downstream>(
             if more && call.data_is_last() {
                 return Ok(judged_in_place(exchange, call, fill)?);
             }
-            return Box::pin(collected(exchange, client, group, call, more, fill)).await;
+            let reading = Reading::AsItCame { fill };
+            return Box::pin(collected(exchange, client, group, deployment, call, more, reading)).await;
         }
     }
     let head = std::mem::take(&mut exchange.head);
@@ -339,6 +260,7 @@ async fn send<D: Downstream>(
     group: &ModelGroup,
     deployment: &Deployment,
     outgoing: &Outgoing<'_>,
+    prepared: &Prepared<'_>,
 ) -> Result<Call, AttemptEnd> {
     let current = exchange.current;
     let pool = &current.pools[deployment.endpoint as usize];
@@ -356,13 +278,11 @@ async fn send<D: Downstream>(
                 exchange.unless_over(waited, Upstream::ConnectTimeout)??
             }
         };
-        let mut call = exchange.call(lease, deployment, outgoing).map_err(Ended::Failed)?;
+        let mut call = exchange.call(lease, deployment, outgoing, prepared).map_err(Ended::Failed)?;
         if exchange.settlement.sent_us.is_none() {
             exchange.settlement.sent_us = Some(exchange.shard.now_us());
         }
-        if let Body::Multipart(body) = &outgoing.body
-            && !body.complete
-        {
+        if let Some(body) = outgoing.unfinished() {
             Box::pin(super::multipart::upload_rest(exchange, client, &mut call, body)).await?;
         }
         exchange.asked_at_ms = exchange.shard.deadlines.now_ms();
@@ -389,109 +309,6 @@ async fn send<D: Downstream>(
     }
 }
 
-/// A JSON answer of which all came in one read: it is judged and passed on from there.
-fn judged_in_place(exchange: &mut Exchange<'_>, call: Call, fill: bool) -> Result<Progress, Upstream> {
-    let mut patch = exchange.shard.patch.borrow_mut();
-    let mut scanner = exchange.shard.scanner.borrow_mut();
-    let filled = judge(scanner.begin(&answer::MEMBERS), call.data(), fill, &mut patch, &mut exchange.settlement)?;
-    drop(scanner);
-    drop(patch);
-    Ok(Progress::Whole(match filled {
-        None => Whole::InPlace(call),
-        Some(filled) => {
-            call.consume_and_finish();
-            Whole::Collected(filled)
-        }
-    }))
-}
-
-/// A JSON answer that comes in several runs of data, or in none.
-async fn collected<D: Downstream>(
-    exchange: &mut Exchange<'_>,
-    client: &mut D,
-    group: &ModelGroup,
-    mut call: Call,
-    mut more: bool,
-    fill: bool,
-) -> Result<Progress, AttemptEnd> {
-    let mut body = Vec::with_capacity(exchange.head.content_length.unwrap_or(1024) as usize);
-    let mut scanner = Scanner::new(&answer::MEMBERS);
-    while more {
-        body.extend_from_slice(call.data());
-        let taken = call.data().len();
-        call.consume(taken);
-        scanner.advance(&body).map_err(|_| Upstream::BadResponse)?;
-        if body.len() > ANSWER_HELD_BYTES_MAX {
-            let head = std::mem::take(&mut exchange.head);
-            return Ok(Progress::Bytes(Box::new(Opened { head, call, held: body })));
-        }
-        more = next_data(exchange, client, &group.deadlines, &mut call).await?;
-    }
-    let mut patch = exchange.shard.patch.borrow_mut();
-    let filled = judge(&mut scanner, &body, fill, &mut patch, &mut exchange.settlement)?;
-    drop(patch);
-    call.finish();
-    Ok(Progress::Whole(Whole::Collected(filled.unwrap_or(body))))
-}
-
-/// Is this an answer, what did it cost, and what does it lack? With `fill`, returns the completed text if it lacks anything;
-/// `patch` is room for that, whatever is in it.
-fn judge(
-    scanner: &mut Scanner,
-    text: &[u8],
-    fill: bool,
-    patch: &mut Patch,
-    settlement: &mut Settlement,
-) -> Result<Option<Vec<u8>>, Upstream> {
-    let scan = scanner.finish(text).map_err(|_| Upstream::BadResponse)?;
-    let facts = Answer::of_scan(scan, text);
-    if facts.error.is_some() {
-        return Err(Upstream::InBand);
-    }
-    if let Some(usage) = &facts.usage {
-        settlement.used(usage);
-    }
-    if !fill {
-        return Ok(None);
-    }
-    patch.clear();
-    // An answer with more choices than a patch holds is completed as far as it goes.
-    let _ = facts.fill_missing(text, patch);
-    if patch.is_empty() {
-        return Ok(None);
-    }
-    let mut filled = Vec::with_capacity(patch.patched_bytes(text.len()));
-    patch.append_to(text, &mut filled);
-    Ok(Some(filled))
-}
-
-/// The provider refuses the request, and the client can mend it. What is not an error in OpenAI's shape is not passed on, nor is
-/// one that repeats our credential, as some do whatever is wrong.
-async fn rejection<D: Downstream>(
-    exchange: &mut Exchange<'_>,
-    client: &mut D,
-    group: &ModelGroup,
-    deployment: &Deployment,
-    mut call: Call,
-) -> Result<Whole, AttemptEnd> {
-    let mut body = Vec::new();
-    while next_data(exchange, client, &group.deadlines, &mut call).await? {
-        body.extend_from_slice(call.data());
-        let taken = call.data().len();
-        call.consume(taken);
-        if body.len() > REJECTION_BYTES_MAX {
-            break;
-        }
-    }
-    let judged = Answer::read(&body);
-    if judged.is_ok_and(|facts| facts.error.is_some()) && !deployment.is_credential_in(&body) {
-        call.finish();
-        exchange.settlement.record.code = "upstream_rejected";
-        return Ok(Whole::Collected(body));
-    }
-    Err(AttemptEnd::Ended(Ended::Failed(Failure::Rejected { status: exchange.head.status })))
-}
-
 /// Waits for the next run of an answer's data; false at its end.
 async fn next_data<D: Downstream>(
     exchange: &mut Exchange<'_>,
@@ -504,17 +321,30 @@ async fn next_data<D: Downstream>(
     Ok(exchange.unless_over(waited, Upstream::GapTimeout)??)
 }
 
+/// How a stream goes to its client.
+fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>) -> Passage {
+    if let Some(translation) = translation {
+        return Passage::Translated(Box::new(translation.stream()));
+    }
+    match outgoing.entry.api {
+        Api::OpenAi => {
+            let endpoint = outgoing.entry.endpoint;
+            let chunks = matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Completions);
+            Passage::OpenAi(PassThrough::new(chunks, outgoing.usage_asked()))
+        }
+        Api::Anthropic => Passage::Anthropic(anthropic_messages::pass_through::PassThrough::new()),
+        Api::Gemini => Passage::Gemini(gemini::pass_through::PassThrough::new(gemini::render::Form::Events)),
+    }
+}
+
 /// Holds a stream's events back until its first content (or its end) has been seen.
 async fn first_content<D: Downstream>(
     exchange: &mut Exchange<'_>,
     client: &mut D,
     group: &ModelGroup,
-    outgoing: &Outgoing<'_>,
+    mut pass: Passage,
     mut call: Call,
 ) -> Result<Progress, AttemptEnd> {
-    let chunks = matches!(outgoing.entry.endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Completions);
-    let usage_asked = matches!(&outgoing.body, Body::Json { view, .. } if view.include_usage);
-    let mut pass = PassThrough::new(chunks, usage_asked);
     let mut held = Vec::new();
     // The limit runs from the request, not from the head: a head promises nothing.
     let waited_ms = exchange.shard.deadlines.now_ms() - exchange.asked_at_ms;
@@ -533,10 +363,10 @@ async fn first_content<D: Downstream>(
             pass.end(&mut held)
         };
         match verdict {
-            Verdict::More if pass.has_begun || held.len() > HELD_EVENTS_BYTES_MAX => {}
+            Verdict::More if pass.has_begun() || held.len() > HELD_EVENTS_BYTES_MAX => {}
             Verdict::More => continue,
             Verdict::Complete => {}
-            _ if pass.has_begun => {}
+            _ if pass.has_begun() => {}
             Verdict::Error => return Err(Upstream::InBand.into()),
             Verdict::Malformed => return Err(Upstream::BadResponse.into()),
             Verdict::Truncated => return Err(Upstream::Truncated.into()),
@@ -551,20 +381,38 @@ impl Exchange<'_> {
     ///
     /// # Errors
     /// `Internal`, where its body could not be made.
-    fn call(&self, lease: Lease, deployment: &Deployment, outgoing: &Outgoing<'_>) -> Result<Call, Failure> {
+    fn call(
+        &self,
+        lease: Lease,
+        deployment: &Deployment,
+        outgoing: &Outgoing<'_>,
+        prepared: &Prepared<'_>,
+    ) -> Result<Call, Failure> {
         let mut patch = self.shard.patch.borrow_mut();
         patch.clear();
-        let body = outgoing.body_for(deployment, &mut patch).map_err(|_| Failure::Internal)?;
+        let body =
+            outgoing.body_for(deployment, prepared.composed.as_ref(), &mut patch).map_err(|_| Failure::Internal)?;
         Ok(lease.call(UpstreamRequest {
             deployment,
             endpoint: &self.current.snapshot.endpoints[deployment.endpoint as usize],
             base_path: &deployment.base_path,
-            path: outgoing.entry.path,
+            path: &prepared.path,
             content_type: outgoing.content_type,
             accept: if outgoing.stream { "text/event-stream" } else { "application/json" },
-            forward: outgoing.forward,
+            forward: &prepared.forward,
             body,
         }))
+    }
+
+    /// What a rendered answer says of itself.
+    fn facts(&self, outgoing: &Outgoing<'_>) -> Facts {
+        let record = &self.settlement.record;
+        Facts {
+            id: String::from_utf8_lossy(&record.request_id.text()).into_owned(),
+            model: outgoing.model_asked.to_owned(),
+            created_s: record.at_us / 1_000_000,
+            usage_asked: outgoing.usage_asked(),
+        }
     }
 
     /// Sets the deadline for a phase that may take `ms`, within what is left of the whole.
@@ -606,6 +454,7 @@ impl Exchange<'_> {
         // Neither caches nor buffering proxies may sit on a stream.
         self.lines.extend_from_slice(b"cache-control: no-cache\r\nx-accel-buffering: no\r\n");
         self.lines.extend_from_slice(lines);
+        self.note_lines();
         self.explain_lines();
         client.stage_head(&ReplyHead {
             status: 200,

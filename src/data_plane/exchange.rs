@@ -5,10 +5,12 @@
 
 use super::{
     admit,
-    attempt::{self, Answered, AttemptEnd, Outgoing},
+    attempt::{self, Answered, AttemptEnd},
     buffers,
     downstream::{Downstream, head::Inbound},
-    multipart, relay, reply,
+    multipart,
+    outgoing::{AskedBy, Outgoing},
+    relay, reply,
     settle::Settlement,
     shard::{BodyRoom, Current, Shard},
     upstream::answer_head::AnswerHead,
@@ -16,11 +18,10 @@ use super::{
 use crate::{
     config::snapshot::ModelGroup,
     dialects::{
-        endpoints::{self, ApiEndpoint, BodyKind, EndpointEntry, Route},
-        openai_chat::{
-            self,
-            request::{self, RequestKind},
-        },
+        canonical::Notes,
+        endpoints::{self, Api, ApiEndpoint, BodyKind, EndpointEntry, Route},
+        failure,
+        openai_chat::request::{self, RequestKind},
     },
     error::{Failure, Retry, Upstream},
     policy::cors,
@@ -69,6 +70,8 @@ pub struct Exchange<'s> {
     pub head: AnswerHead,
     /// Header lines for the answer, whatever it will be (CORS).
     pub lines: Vec<u8>,
+    /// What became of members of the request that the present attempt's upstream has no word for.
+    pub notes: Notes,
     /// The client wants to know what was done.
     pub explain: bool,
     /// When the whole exchange has to be over, in milliseconds of the shard's clock.
@@ -81,6 +84,13 @@ pub struct Exchange<'s> {
     pub stream_open: bool,
 }
 
+/// What a request asks for before its body is read.
+struct Asked {
+    entry: &'static EndpointEntry,
+    /// The model, where the path names it.
+    model: Option<String>,
+}
+
 /// Runs one exchange.
 pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut Inbound) -> After {
     let current = &*shard.current();
@@ -90,6 +100,7 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut
         explain: inbound.head.debug || current.snapshot.server.explain_always,
         head: AnswerHead::default(),
         lines: Vec::new(),
+        notes: Notes::default(),
         total_at_ms: u64::MAX,
         asked_at_ms: 0,
         phase_at_ms: u64::MAX,
@@ -105,7 +116,8 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut
         }
         Err(Ended::Failed(failure)) if exchange.stream_open => {
             let mut event = Vec::with_capacity(256);
-            openai_chat::error::write_event(exchange.settlement.record.endpoint, &failure, &mut event);
+            let (api, endpoint) = (exchange.settlement.api, exchange.settlement.record.endpoint);
+            failure::write_event(api, endpoint, &failure, &mut event);
             exchange.settlement.failed(&failure);
             shard.state.cells.add(Cell::StreamsBroken, 1);
             client.stage(&event);
@@ -139,32 +151,36 @@ impl<'s> Exchange<'s> {
         if self.cross_origin(client, inbound) {
             return Ok(());
         }
-        let Some(entry) = self.entry(client, inbound)? else { return Ok(()) };
-        if entry.body == BodyKind::JsonOrMultipart && multipart::is_multipart(inbound) {
-            return Box::pin(multipart::pass(self, client, entry, inbound)).await;
+        let Some(asked) = self.entry(client, inbound)? else { return Ok(()) };
+        if asked.entry.body == BodyKind::JsonOrMultipart && multipart::is_multipart(inbound) {
+            return Box::pin(multipart::pass(self, client, asked.entry, inbound)).await;
         }
-        self.json(client, entry, inbound).await
+        self.json(client, asked, inbound).await
     }
 
     /// Where the request goes. `None`: it could be answered at once, and was.
-    fn entry<D: Downstream>(
-        &mut self,
-        client: &mut D,
-        inbound: &Inbound,
-    ) -> Result<Option<&'static EndpointEntry>, Failure> {
-        let route = endpoints::route(inbound.head.method.as_str(), inbound.path());
+    fn entry<D: Downstream>(&mut self, client: &mut D, inbound: &Inbound) -> Result<Option<Asked>, Failure> {
+        let path = inbound.path();
+        self.settlement.api = endpoints::api(path, inbound.head.speaks);
+        let route = endpoints::route(inbound.head.method.as_str(), path);
         admit::authenticate(self.current, inbound, client.remembered(), &mut self.settlement)?;
         let body = match route? {
             Route::Model(id) => {
                 self.settlement.record.endpoint = ApiEndpoint::Model;
-                reply::model(self.current, id)?
+                reply::model(self.current, self.settlement.api, id)?
             }
             Route::Api(entry) => {
                 self.settlement.record.endpoint = entry.endpoint;
                 if entry.body != BodyKind::None {
-                    return Ok(Some(entry));
+                    return Ok(Some(Asked { entry, model: None }));
                 }
-                reply::models(self.current)
+                reply::models(self.current, self.settlement.api)
+            }
+            Route::Named(entry, model) => {
+                self.settlement.record.endpoint = entry.endpoint;
+                let model =
+                    endpoints::percent_decoded(model).ok_or_else(|| Failure::ModelNotFound { model: model.into() })?;
+                return Ok(Some(Asked { entry, model: Some(model) }));
             }
         };
         reply::stage_whole(client, &mut self.settlement, 200, b"application/json", &self.lines, &body);
@@ -197,12 +213,8 @@ impl<'s> Exchange<'s> {
     }
 
     /// A request with a JSON body: all of it is read and validated before anything goes upstream.
-    async fn json<D: Downstream>(
-        &mut self,
-        client: &mut D,
-        entry: &'static EndpointEntry,
-        inbound: &mut Inbound,
-    ) -> Result<(), Ended> {
+    async fn json<D: Downstream>(&mut self, client: &mut D, asked: Asked, inbound: &mut Inbound) -> Result<(), Ended> {
+        let Asked { entry, model: named } = asked;
         let mut room = BodyRoom::none(self.shard);
         admit::open_json(inbound, self.current, &mut room)?;
         let came_whole = inbound.body_complete;
@@ -215,14 +227,23 @@ impl<'s> Exchange<'s> {
         self.settlement.record.request_bytes = inbound.body().len() as u64;
         let bytes = Rc::new(std::mem::take(&mut inbound.bytes));
         let text = &bytes[inbound.body_start..];
-        let kind = request_kind(entry.endpoint);
+        let (head, head_bytes) = (&inbound.head, &bytes[..inbound.body_start]);
+        let asked = AskedBy {
+            query: head.query(head_bytes),
+            speaks_anthropic: head.speaks == Api::Anthropic,
+            drops: head.drops,
+        };
+        let kind = request_kind(entry.endpoint, asked.query);
         let view = match scanner {
-            Some(mut scanner) => admit::view(kind, &mut scanner, text)?,
-            None => admit::view(kind, self.shard.scanner.borrow_mut().begin(&request::MEMBERS), text)?,
+            Some(mut scanner) => admit::view(kind, &mut scanner, text, named.as_deref())?,
+            None => {
+                let mut scanner = self.shard.scanner.borrow_mut();
+                admit::view(kind, scanner.begin(&request::MEMBERS), text, named.as_deref())?
+            }
         };
         let (group, rest) = self.resolve(&view.model)?;
         let plan = self.plan(group, entry)?;
-        let outgoing = Outgoing::json(entry, &inbound.head.forward, &bytes, inbound.body_start, &view, rest);
+        let outgoing = Outgoing::json(entry, &inbound.head.forward, &bytes, inbound.body_start, &view, rest, asked);
         let ended = self.attempts(client, group, &plan, &outgoing).await;
         drop(view);
         // A body that is still being sent keeps it.
@@ -346,12 +367,21 @@ const PARK_MS: u64 = 1_000;
 /// Advice beyond this is not believed, in milliseconds: a provider's clock error must not take a deployment out for a day.
 const PARK_MS_MAX: u64 = 10 * 60 * 1_000;
 
-fn request_kind(endpoint: ApiEndpoint) -> RequestKind {
+fn request_kind(endpoint: ApiEndpoint, query: &str) -> RequestKind {
     match endpoint {
         ApiEndpoint::ChatCompletions => RequestKind::Chat,
         ApiEndpoint::Completions => RequestKind::Completion,
         ApiEndpoint::Embeddings => RequestKind::Embedding,
         ApiEndpoint::Moderations => RequestKind::Moderation,
+        ApiEndpoint::Messages | ApiEndpoint::MessagesCountTokens => RequestKind::Messages,
+        // Without it the client takes an array.
+        ApiEndpoint::StreamGenerateContent => {
+            RequestKind::Gemini { stream: query.split('&').any(|pair| pair == "alt=sse") }
+        }
+        ApiEndpoint::GenerateContent
+        | ApiEndpoint::CountTokens
+        | ApiEndpoint::EmbedContent
+        | ApiEndpoint::BatchEmbedContents => RequestKind::Gemini { stream: false },
         _ => RequestKind::PassThrough,
     }
 }

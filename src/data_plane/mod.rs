@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod field_lines;
 pub mod h2_io;
 pub mod multipart;
+pub mod outgoing;
 pub mod relay;
 pub mod reply;
 pub mod settle;

@@ -6,9 +6,10 @@
 
 use super::{
     admit,
-    attempt::{AttemptEnd, MultipartBody, Outgoing},
+    attempt::AttemptEnd,
     downstream::{BodyError, Downstream, head::Inbound},
     exchange::{Ended, Exchange},
+    outgoing::{MultipartBody, Outgoing},
     shard::BodyRoom,
     upstream::Call,
 };

@@ -6,7 +6,8 @@
 use super::upstream::{Content, Piece, RequestBody, UpstreamContext, UpstreamRequest};
 use crate::{
     config::snapshot::{Deployment, Endpoint, EndpointKey, HttpVersions, Pool as Bounds, Secret, http1_chat_start},
-    providers::{Auth, Dialect, Provider, Quirks},
+    dialects::wire::Dialect,
+    providers::{Auth, Provider, Quirks},
     rt::{self, Deadlines, Driver, DriverChoice},
     telemetry::cells::Cell,
 };
@@ -177,6 +178,7 @@ static PROVIDER: Provider = Provider {
     auth: Auth::Bearer,
     dialect: Dialect::OpenAi,
     quirks: Quirks { stream_usage: true, fill_nullable: false },
+    chat: &crate::dialects::openai_chat::variant::Variant::OPENAI,
     models: &[],
 };
 
@@ -186,6 +188,7 @@ pub fn deployment() -> Deployment {
         name: "test".into(),
         provider: &PROVIDER,
         quirks: PROVIDER.quirks,
+        traits: Default::default(),
         endpoint: 0,
         base_path: "/v1".into(),
         upstream_model: None,

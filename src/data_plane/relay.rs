@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::snapshot::ModelGroup,
-    dialects::openai_chat::pass_through::{PassThrough, Verdict},
+    dialects::{canonical::NoteKind, openai_chat::pass_through::Verdict, passage::Passage},
     error::{Failure, Upstream},
     limits::{READ_BYTES, RELAY_PENDING_BYTES_MAX},
     sse::write::comment,
@@ -41,6 +41,7 @@ pub fn whole<D: Downstream>(exchange: &mut Exchange<'_>, client: &mut D, whole: 
     } else {
         exchange.lines.extend_from_slice(&exchange.head.forward);
     }
+    exchange.note_lines();
     exchange.explain_lines();
     let Exchange { head, lines, settlement, .. } = exchange;
     let content_type: &[u8] = if head.content_type.is_empty() { b"application/json" } else { &head.content_type };
@@ -91,8 +92,8 @@ pub async fn events<D: Downstream>(
         Ok(Verdict::Truncated) => return Err(Failure::from(Upstream::Truncated).into()),
         Err(ended) => return Err(ended),
     }
-    if let Some(usage) = pass.and_then(|pass| pass.usage.as_ref()) {
-        exchange.settlement.used(usage);
+    if let Some(usage) = pass.and_then(Passage::usage) {
+        exchange.settlement.used(&usage);
     }
     over?;
     client.stage_end();
@@ -158,7 +159,7 @@ async fn through<D: Downstream>(
     wait_on(exchange);
     loop {
         let step = poll_fn(|cx| {
-            let mut passed = |bytes, pass: Option<&PassThrough>| {
+            let mut passed = |bytes, pass: Option<&Passage>| {
                 exchange.passed(bytes, pass);
                 wait_on(exchange);
             };
@@ -203,7 +204,7 @@ enum Step {
 struct Flow {
     call: Call,
     /// `None`: the bytes are not looked at.
-    pass: Option<PassThrough>,
+    pass: Option<Passage>,
     /// What the client gets of what has been looked at and is not staged yet.
     held: Vec<u8>,
     /// The client takes less than there is; nothing is read for it meanwhile.
@@ -223,7 +224,7 @@ impl Flow {
         &mut self,
         client: &mut D,
         cx: &mut Context<'_>,
-        passed: &mut impl FnMut(usize, Option<&PassThrough>),
+        passed: &mut impl FnMut(usize, Option<&Passage>),
     ) -> Poll<Step> {
         loop {
             let mut taken = Taken::default();
@@ -265,7 +266,7 @@ impl Flow {
         client: &mut D,
         cx: &mut Context<'_>,
         taken: &mut Taken,
-        passed: &mut impl FnMut(usize, Option<&PassThrough>),
+        passed: &mut impl FnMut(usize, Option<&Passage>),
     ) -> Result<(), Result<Verdict, Upstream>> {
         while taken.bytes < TURN_BYTES {
             match self.call.poll_data(cx) {
@@ -331,9 +332,9 @@ async fn finish<D: Downstream>(exchange: &mut Exchange<'_>, client: &mut D, mut 
 
 impl Exchange<'_> {
     /// So much more of the answer is on its way to the client.
-    fn passed(&mut self, bytes: usize, pass: Option<&PassThrough>) {
+    fn passed(&mut self, bytes: usize, pass: Option<&Passage>) {
         self.settlement.record.answer_bytes += bytes as u64;
-        if pass.is_some_and(|pass| pass.has_begun) {
+        if pass.is_some_and(Passage::has_begun) {
             self.settlement.first_content();
         }
     }
@@ -342,6 +343,24 @@ impl Exchange<'_> {
     fn shows_credential(&self, bytes: &[u8]) -> bool {
         let deployment = self.current.snapshot.deployments.get(self.settlement.record.deployment as usize);
         deployment.is_some_and(|deployment| deployment.is_credential_in(bytes))
+    }
+
+    /// A header that names what was dropped of the request, and for those who asked, one for what was adapted.
+    pub fn note_lines(&mut self) {
+        for (kind, name) in [(NoteKind::Dropped, "x-ringway-dropped: "), (NoteKind::Adapted, "x-ringway-adapted: ")] {
+            if kind == NoteKind::Adapted && !self.explain {
+                continue;
+            }
+            let mut params = self.notes.notes.iter().filter(|note| note.kind == kind).map(|note| &note.param);
+            let Some(first) = params.next() else { continue };
+            self.lines.extend_from_slice(name.as_bytes());
+            append_clean(first, &mut self.lines);
+            for param in params.take(NOTES_MAX) {
+                self.lines.extend_from_slice(b", ");
+                append_clean(param, &mut self.lines);
+            }
+            self.lines.extend_from_slice(b"\r\n");
+        }
     }
 
     /// Headers that say what the gateway did, for those who asked.
@@ -367,6 +386,14 @@ impl Exchange<'_> {
         );
         self.lines.extend_from_slice(lines.as_bytes());
     }
+}
+
+/// Names beyond this many are not listed: headers are bounded.
+const NOTES_MAX: usize = 31;
+
+/// Appends a member's path as a header may carry it: names in it are the client's.
+fn append_clean(param: &str, lines: &mut Vec<u8>) {
+    lines.extend(param.bytes().take(120).map(|byte| if byte.is_ascii_graphic() && byte != b',' { byte } else { b'?' }));
 }
 
 #[cfg(test)]

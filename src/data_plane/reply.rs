@@ -5,7 +5,15 @@ use super::{
     settle::Settlement,
     shard::{Current, Shard},
 };
-use crate::{dialects::openai_chat, error::Failure, limits};
+use crate::{
+    dialects::{
+        endpoints::{self, Api},
+        failure,
+        models::{self, Listed},
+    },
+    error::Failure,
+    limits,
+};
 use std::{future::poll_fn, rc::Rc, task::Poll};
 
 const JSON: &[u8] = b"application/json";
@@ -36,9 +44,10 @@ pub fn stage_failure<D: Downstream>(
 ) {
     failure_lines(failure, lines);
     let mut body = Vec::with_capacity(256);
-    openai_chat::error::write_body(failure, &mut body);
+    failure::write_body(settlement.api, failure, &mut body);
     settlement.failed(failure);
-    stage_whole(client, settlement, failure.status(), JSON, lines, &body);
+    let status = failure::status(settlement.api, failure);
+    stage_whole(client, settlement, status, JSON, lines, &body);
 }
 
 /// Headers that go with a failure.
@@ -87,26 +96,14 @@ pub async fn flush<D: Downstream>(client: &mut D, current: &Current, settlement:
 }
 
 /// `GET /v1/models`
-pub fn models(current: &Current) -> Vec<u8> {
-    let mut body = br#"{"object":"list","data":["#.to_vec();
-    let mut seen = std::collections::HashSet::new();
-    let mut names: Vec<(&str, &str)> = Vec::new();
+pub fn models(current: &Current, api: Api) -> Vec<u8> {
     let groups = current.snapshot.groups.values().chain(current.snapshot.prefixes.iter().map(|(_, group)| group));
-    for group in groups {
-        for name in &group.listed {
-            if seen.insert(&**name) {
-                names.push((name, &group.owned_by));
-            }
-        }
-    }
-    names.sort_unstable();
-    for (position, (name, owned_by)) in names.into_iter().enumerate() {
-        if position > 0 {
-            body.push(b',');
-        }
-        write_model(name, owned_by, &mut body);
-    }
-    body.extend_from_slice(b"]}");
+    let mut listed: Vec<_> =
+        groups.flat_map(|group| group.listed.iter().map(|name| Listed { name, owned_by: &group.owned_by })).collect();
+    listed.sort_unstable();
+    listed.dedup_by_key(|model| model.name);
+    let mut body = Vec::with_capacity(128 * listed.len());
+    models::write_list(api, &listed, &mut body);
     body
 }
 
@@ -114,40 +111,15 @@ pub fn models(current: &Current) -> Vec<u8> {
 ///
 /// # Errors
 /// `ModelNotFound`.
-pub fn model(current: &Current, id: &str) -> Result<Vec<u8>, Failure> {
-    let name =
-        percent_decoded(id).filter(|name| name.len() <= limits::MODEL_BYTES_MAX && !name.chars().any(char::is_control));
+pub fn model(current: &Current, api: Api, id: &str) -> Result<Vec<u8>, Failure> {
+    let name = endpoints::percent_decoded(id)
+        .filter(|name| name.len() <= limits::MODEL_BYTES_MAX && !name.chars().any(char::is_control));
     let found = name.as_deref().and_then(|name| current.snapshot.resolve(name).map(|resolved| (name, resolved)));
     let Some((name, resolved)) = found else {
         let shown: String = id.chars().take(limits::MODEL_BYTES_MAX).collect();
         return Err(Failure::ModelNotFound { model: shown.into() });
     };
     let mut body = Vec::with_capacity(128);
-    write_model(name, &resolved.group.owned_by, &mut body);
+    models::write_one(api, &Listed { name, owned_by: &resolved.group.owned_by }, &mut body);
     Ok(body)
-}
-
-fn write_model(name: &str, owned_by: &str, body: &mut Vec<u8>) {
-    body.extend_from_slice(br#"{"id":"#);
-    crate::json::strings::write_string(body, name);
-    // No provider's date is known here; zero is a valid time stamp and says so.
-    body.extend_from_slice(br#","object":"model","created":0,"owned_by":"#);
-    crate::json::strings::write_string(body, owned_by);
-    body.push(b'}');
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        if first == b'%' {
-            let digits = after.get(..2)?;
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-            rest = &after[2..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -5,7 +5,10 @@
 
 use super::shard::{Current, Shard};
 use crate::{
-    dialects::{endpoints::ApiEndpoint, openai_chat::usage::Usage},
+    dialects::{
+        canonical::Usage,
+        endpoints::{Api, ApiEndpoint},
+    },
     error::Failure,
     telemetry::{
         access_log::AccessRecord,
@@ -18,6 +21,8 @@ use std::rc::Rc;
 pub struct Settlement {
     pub shard: Rc<Shard>,
     pub record: AccessRecord,
+    /// Whose API the client speaks.
+    pub api: Api,
     began_us: u64,
     /// When the request was complete.
     pub received_us: u64,
@@ -65,6 +70,7 @@ impl Settlement {
                 reasoning_tokens: 0,
             },
             shard: shard.clone(),
+            api: Api::OpenAi,
             began_us,
             received_us: began_us,
             sent_us: None,
@@ -82,10 +88,10 @@ impl Settlement {
     /// Token counts as the provider reported them.
     pub fn used(&mut self, usage: &Usage) {
         let record = &mut self.record;
-        let tokens = |count: Option<u64>| count.unwrap_or(0).min(u32::MAX.into()) as u32;
-        record.input_tokens = tokens(usage.prompt);
-        record.cached_input_tokens = tokens(usage.cached);
-        record.output_tokens = tokens(usage.completion);
+        let tokens = |count: u64| count.min(u32::MAX.into()) as u32;
+        record.input_tokens = tokens(usage.input());
+        record.cached_input_tokens = tokens(usage.cache_read);
+        record.output_tokens = tokens(usage.output);
         record.reasoning_tokens = tokens(usage.reasoning);
     }
 

@@ -1,10 +1,22 @@
-//! The API's paths: which endpoint a request names, and how its body is treated.
+//! The APIs' paths: which endpoint a request names, whose API it is, and how its body is treated.
 //!
-//! One table; paths are matched with and without `/v1`. Whatever is not in it is `unknown_url`.
+//! One table. OpenAI's paths are matched with and without `/v1`, and below `/openai/v1` and `/v1beta/openai`, where clients of Azure and
+//! of Gemini's compatible API look for them; Azure's older form has the model in the path. Gemini's are matched below `/v1beta`, `/v1`
+//! and without either. Whatever is not in the table is `unknown_url`.
 
+use super::gemini::{self, path::Verb};
 use crate::error::Failure;
 
-/// An endpoint of OpenAI's API.
+/// Whose API a client speaks: decides how it is told of errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Api {
+    #[default]
+    OpenAi,
+    Anthropic,
+    Gemini,
+}
+
+/// An endpoint of one of the APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiEndpoint {
     ChatCompletions,
@@ -18,6 +30,17 @@ pub enum ApiEndpoint {
     AudioSpeech,
     AudioTranscriptions,
     AudioTranslations,
+    Rerank,
+    /// Anthropic's `POST /v1/messages`
+    Messages,
+    /// Anthropic's `POST /v1/messages/count_tokens`
+    MessagesCountTokens,
+    /// Gemini's `POST /v1beta/models/{model}:generateContent`, and so on.
+    GenerateContent,
+    StreamGenerateContent,
+    CountTokens,
+    EmbedContent,
+    BatchEmbedContents,
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{id}`
@@ -40,8 +63,9 @@ pub enum BodyKind {
 #[derive(Debug)]
 pub struct EndpointEntry {
     pub endpoint: ApiEndpoint,
+    pub api: Api,
     pub method: &'static str,
-    /// Path below `/v1`.
+    /// Path below `/v1`; of Gemini's, the verb after the model.
     pub path: &'static str,
     pub body: BodyKind,
     /// May a request fail over to a deployment of another upstream model? Vectors of different models do not compare.
@@ -51,17 +75,32 @@ pub struct EndpointEntry {
 /// The table.
 pub static ENDPOINTS: &[EndpointEntry] = &[
     entry(ApiEndpoint::ChatCompletions, "POST", "/chat/completions", BodyKind::Json, true),
+    EndpointEntry { api: Api::Anthropic, ..entry(ApiEndpoint::Messages, "POST", "/messages", BodyKind::Json, true) },
+    entry(ApiEndpoint::Responses, "POST", "/responses", BodyKind::Json, true),
     entry(ApiEndpoint::Completions, "POST", "/completions", BodyKind::Json, true),
     entry(ApiEndpoint::Embeddings, "POST", "/embeddings", BodyKind::Json, false),
     entry(ApiEndpoint::Moderations, "POST", "/moderations", BodyKind::Json, true),
-    entry(ApiEndpoint::Responses, "POST", "/responses", BodyKind::Json, true),
     entry(ApiEndpoint::ImagesGenerations, "POST", "/images/generations", BodyKind::Json, true),
     entry(ApiEndpoint::ImagesEdits, "POST", "/images/edits", BodyKind::JsonOrMultipart, true),
     entry(ApiEndpoint::ImagesVariations, "POST", "/images/variations", BodyKind::JsonOrMultipart, true),
     entry(ApiEndpoint::AudioSpeech, "POST", "/audio/speech", BodyKind::Json, true),
     entry(ApiEndpoint::AudioTranscriptions, "POST", "/audio/transcriptions", BodyKind::JsonOrMultipart, true),
     entry(ApiEndpoint::AudioTranslations, "POST", "/audio/translations", BodyKind::JsonOrMultipart, true),
+    entry(ApiEndpoint::Rerank, "POST", "/rerank", BodyKind::Json, true),
+    EndpointEntry {
+        api: Api::Anthropic,
+        ..entry(ApiEndpoint::MessagesCountTokens, "POST", "/messages/count_tokens", BodyKind::Json, true)
+    },
     entry(ApiEndpoint::Models, "GET", "/models", BodyKind::None, true),
+];
+
+/// Gemini's verbs, which follow the model in the path.
+pub static VERBS: &[EndpointEntry] = &[
+    verb(ApiEndpoint::GenerateContent, ":generateContent", true),
+    verb(ApiEndpoint::StreamGenerateContent, ":streamGenerateContent", true),
+    verb(ApiEndpoint::CountTokens, ":countTokens", true),
+    verb(ApiEndpoint::EmbedContent, ":embedContent", false),
+    verb(ApiEndpoint::BatchEmbedContents, ":batchEmbedContents", false),
 ];
 
 /// Paths whose objects live at a provider: reachable through a shared credential they would expose other tenants' objects.
@@ -69,6 +108,7 @@ static UNSUPPORTED: &[&str] = &[
     "/files",
     "/batches",
     "/responses",
+    "/messages/batches",
     "/chat/completions",
     "/fine_tuning",
     "/uploads",
@@ -92,15 +132,55 @@ const fn entry(
     body: BodyKind,
     other_model_on_failover: bool,
 ) -> EndpointEntry {
-    EndpointEntry { endpoint, method, path, body, other_model_on_failover }
+    EndpointEntry { endpoint, api: Api::OpenAi, method, path, body, other_model_on_failover }
+}
+
+const fn verb(endpoint: ApiEndpoint, path: &'static str, other_model_on_failover: bool) -> EndpointEntry {
+    EndpointEntry { endpoint, api: Api::Gemini, method: "POST", path, body: BodyKind::Json, other_model_on_failover }
 }
 
 /// What a request line asks for.
 #[derive(Debug)]
 pub enum Route<'a> {
     Api(&'static EndpointEntry),
+    /// The same with the model in the path, still percent-encoded.
+    Named(&'static EndpointEntry, &'a str),
     /// One model, by its id; ids contain slashes, so it is the rest of the path, still percent-encoded.
     Model(&'a str),
+}
+
+/// Whose API a path belongs to. `speaks` is what a header says, for paths that several have.
+pub fn api(path: &str, speaks: Api) -> Api {
+    let below = below_version(path);
+    if below == "/models" || below.starts_with("/models/") && !below.contains(':') {
+        return if is_gemini(path, below) { Api::Gemini } else { speaks };
+    }
+    if below == "/messages" || below.starts_with("/messages/") {
+        Api::Anthropic
+    } else if is_gemini(path, below) {
+        Api::Gemini
+    } else {
+        Api::OpenAi
+    }
+}
+
+/// Gemini's own paths, and what its version has below it but for the compatible API.
+fn is_gemini(path: &str, below: &str) -> bool {
+    path.starts_with("/v1beta") && !path.starts_with("/v1beta/openai/")
+        || below.contains(':') && gemini::path::read(path).is_some()
+}
+
+/// The path below its API's version.
+fn below_version(path: &str) -> &str {
+    if let Some(rest) = path.strip_prefix("/v1")
+        && rest.starts_with('/')
+    {
+        return rest;
+    }
+    ["/v1beta/openai", "/openai/v1", "/v1beta", "/anthropic/v1"]
+        .into_iter()
+        .find_map(|prefix| path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')))
+        .unwrap_or(path)
 }
 
 /// Finds the endpoint for a method and a path without its query.
@@ -108,10 +188,7 @@ pub enum Route<'a> {
 /// # Errors
 /// `UnknownPath`, `MethodNotAllowed` or `UnsupportedEndpoint`.
 pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Failure> {
-    let below = match path.strip_prefix("/v1") {
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => path,
-    };
+    let below = below_version(path);
     if let Some(entry) = ENDPOINTS.iter().find(|entry| entry.path == below) {
         if entry.method == method {
             return Ok(Route::Api(entry));
@@ -124,6 +201,13 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Failure> {
             Failure::MethodNotAllowed { allow: entry.method }
         });
     }
+    if let Some((entry, model)) = named(path, below) {
+        return if method == entry.method {
+            Ok(Route::Named(entry, model))
+        } else {
+            Err(Failure::MethodNotAllowed { allow: entry.method })
+        };
+    }
     if let Some(id) = below.strip_prefix("/models/").filter(|id| !id.is_empty()) {
         return if method == "GET" { Ok(Route::Model(id)) } else { Err(Failure::MethodNotAllowed { allow: "GET" }) };
     }
@@ -133,6 +217,24 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Failure> {
         return Err(Failure::UnsupportedEndpoint);
     }
     Err(Failure::UnknownPath)
+}
+
+/// The endpoints that have the model in the path: Gemini's, and Azure's older ones.
+fn named<'a>(path: &'a str, below: &'a str) -> Option<(&'static EndpointEntry, &'a str)> {
+    if let Some(rest) = below.strip_prefix("/openai/deployments/") {
+        let (model, path) = rest.split_at(rest.find('/')?);
+        let entry = ENDPOINTS.iter().find(|entry| entry.path == path && entry.body == BodyKind::Json)?;
+        return Some((entry, model)).filter(|(entry, model)| !model.is_empty() && entry.api == Api::OpenAi);
+    }
+    let (model, verb) = gemini::path::read(path)?;
+    let endpoint = match verb {
+        Verb::Generate => ApiEndpoint::GenerateContent,
+        Verb::Stream => ApiEndpoint::StreamGenerateContent,
+        Verb::CountTokens => ApiEndpoint::CountTokens,
+        Verb::Embed => ApiEndpoint::EmbedContent,
+        Verb::EmbedBatch => ApiEndpoint::BatchEmbedContents,
+    };
+    Some((VERBS.iter().find(|entry| entry.endpoint == endpoint)?, model))
 }
 
 impl EndpointEntry {
@@ -160,8 +262,92 @@ impl ApiEndpoint {
             ApiEndpoint::AudioSpeech => "audio.speech",
             ApiEndpoint::AudioTranscriptions => "audio.transcriptions",
             ApiEndpoint::AudioTranslations => "audio.translations",
+            ApiEndpoint::Rerank => "rerank",
+            ApiEndpoint::Messages => "messages",
+            ApiEndpoint::MessagesCountTokens => "messages.count_tokens",
+            ApiEndpoint::GenerateContent => "generate_content",
+            ApiEndpoint::StreamGenerateContent => "stream_generate_content",
+            ApiEndpoint::CountTokens => "count_tokens",
+            ApiEndpoint::EmbedContent => "embed_content",
+            ApiEndpoint::BatchEmbedContents => "batch_embed_contents",
             ApiEndpoint::Models | ApiEndpoint::Model => "models",
             ApiEndpoint::None => "none",
         }
+    }
+}
+
+/// What a part of a path says; `None` if its escapes are broken or it is no UTF-8.
+pub fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        if first == b'%' {
+            let digits = after.get(..2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = &after[2..];
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routed(method: &str, path: &str) -> String {
+        let api = api(path, Api::OpenAi);
+        match route(method, path) {
+            Ok(Route::Api(entry)) => format!("{api:?} {:?}", entry.endpoint),
+            Ok(Route::Named(entry, model)) => format!("{api:?} {:?} {model}", entry.endpoint),
+            Ok(Route::Model(id)) => format!("{api:?} Model {id}"),
+            Err(failure) => format!("{api:?} {}", failure.code()),
+        }
+    }
+
+    #[test]
+    fn paths_of_every_api() {
+        for (request, expected) in [
+            ("POST /v1/chat/completions", "OpenAi ChatCompletions"),
+            ("POST /chat/completions", "OpenAi ChatCompletions"),
+            ("POST /openai/v1/chat/completions", "OpenAi ChatCompletions"),
+            ("POST /v1beta/openai/chat/completions", "OpenAi ChatCompletions"),
+            ("POST /openai/deployments/gpt%2D5/chat/completions", "OpenAi ChatCompletions gpt%2D5"),
+            ("POST /openai/deployments//chat/completions", "OpenAi unknown_url"),
+            ("POST /openai/deployments/gpt-5", "OpenAi unknown_url"),
+            ("GET /v1/models", "OpenAi Models"),
+            ("GET /v1/models/org/name", "OpenAi Model org/name"),
+            ("GET /v1beta/models", "Gemini Models"),
+            ("GET /v1beta/models/gemini-3", "Gemini Model gemini-3"),
+            ("POST /v1/messages", "Anthropic Messages"),
+            ("POST /anthropic/v1/messages", "Anthropic Messages"),
+            ("GET /v1/messages", "Anthropic method_not_allowed"),
+            ("POST /v1/messages/count_tokens", "Anthropic MessagesCountTokens"),
+            ("POST /v1/messages/batches", "Anthropic unsupported_endpoint"),
+            ("POST /v1beta/models/gemini-3:generateContent", "Gemini GenerateContent gemini-3"),
+            ("POST /v1/models/gemini-3:streamGenerateContent", "Gemini StreamGenerateContent gemini-3"),
+            ("POST /models/tunedModels/x:countTokens", "Gemini CountTokens tunedModels/x"),
+            ("POST /v1beta/models/:countTokens", "Gemini method_not_allowed"),
+            ("GET /v1beta/models/gemini-3:embedContent", "Gemini method_not_allowed"),
+            ("POST /v1beta/models/gemini-3:batchEmbedContents", "Gemini BatchEmbedContents gemini-3"),
+            ("POST /v1beta/models/gemini-3:predict", "Gemini method_not_allowed"),
+            ("POST /v1beta/cachedContents", "Gemini unknown_url"),
+            ("POST /v1/rerank", "OpenAi Rerank"),
+            ("POST /v1chat/completions", "OpenAi unknown_url"),
+            ("GET /v1/responses/resp_1", "OpenAi unsupported_endpoint"),
+        ] {
+            let (method, path) = request.split_once(' ').expect("a method and a path");
+            assert_eq!(routed(method, path), expected, "{request}");
+        }
+    }
+
+    #[test]
+    fn a_header_tells_whose_models_are_meant() {
+        assert_eq!(api("/v1/models", Api::Anthropic), Api::Anthropic);
+        assert_eq!(api("/v1/models/x", Api::Gemini), Api::Gemini);
+        // The path says more.
+        assert_eq!(api("/v1/chat/completions", Api::Gemini), Api::OpenAi);
     }
 }

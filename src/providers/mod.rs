@@ -5,22 +5,20 @@
 pub mod chat;
 pub mod registry;
 pub mod sigv4;
+pub mod traits;
+
+use crate::dialects::{openai_chat::variant::Variant, wire::Dialect};
 
 /// Who we say we are to providers.
 pub const USER_AGENT: &str = concat!("ringway/", env!("CARGO_PKG_VERSION"));
-
-/// A protocol that an upstream speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// OpenAI's HTTP API: chat completions and its siblings.
-    OpenAi,
-}
 
 /// How a credential is shown to the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
     /// `Authorization: Bearer <credential>`
     Bearer,
+    /// The credential alone, in the header with this name.
+    Header(&'static str),
     /// None is needed (self-hosted servers); one that is configured is sent like `Bearer`.
     None,
 }
@@ -39,6 +37,8 @@ pub struct Provider {
     pub auth: Auth,
     pub dialect: Dialect,
     pub quirks: Quirks,
+    /// How requests are composed for it where it speaks OpenAI's chat dialect.
+    pub chat: &'static Variant,
     /// Some current model ids, listed by `GET /v1/models` when the provider is used without a configuration file.
     pub models: &'static [&'static str],
 }

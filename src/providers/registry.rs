@@ -4,7 +4,8 @@
 //! without a prefix. Model lists are what `GET /v1/models` shows in that mode, a convenience and not a limit: any model id
 //! of the provider can be asked for.
 
-use super::{Auth, Dialect, Provider, Quirks};
+use super::{Auth, Provider, Quirks, chat};
+use crate::dialects::{openai_chat::variant::Variant, wire::Dialect};
 
 /// The entry with this id.
 pub fn find(id: &str) -> Option<&'static Provider> {
@@ -42,6 +43,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: NONE,
+        chat: &chat::OPENAI,
         models: &[
             "gpt-6.1-sol",
             "gpt-6-luna",
@@ -63,6 +65,58 @@ pub static PROVIDERS: &[Provider] = &[
         ],
     },
     Provider {
+        id: "anthropic",
+        title: "Anthropic",
+        base_url: "https://api.anthropic.com/v1",
+        credential_env: "ANTHROPIC_API_KEY",
+        auth: Auth::Header("x-api-key"),
+        dialect: Dialect::Anthropic,
+        quirks: NONE,
+        chat: &Variant::USUAL,
+        models: &[
+            "claude-opus-5-5",
+            "claude-opus-5",
+            "claude-sonnet-5-5",
+            "claude-sonnet-5",
+            "claude-haiku-5-5",
+            "claude-haiku-4-5",
+        ],
+    },
+    Provider {
+        id: "gemini",
+        title: "Google Gemini",
+        base_url: "https://generativelanguage.googleapis.com/v1beta",
+        credential_env: "GEMINI_API_KEY",
+        auth: Auth::Header("x-goog-api-key"),
+        dialect: Dialect::Gemini,
+        quirks: NONE,
+        chat: &chat::GEMINI,
+        models: &["gemini-3.8-flash", "gemini-3.5-flash", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite"],
+    },
+    Provider {
+        id: "azure",
+        title: "Azure OpenAI",
+        // Each resource has an address of its own: https://{resource}.openai.azure.com/openai/v1
+        base_url: "",
+        credential_env: "AZURE_OPENAI_API_KEY",
+        auth: Auth::Header("api-key"),
+        dialect: Dialect::OpenAi,
+        quirks: NONE,
+        chat: &chat::AZURE,
+        models: &[],
+    },
+    Provider {
+        id: "minimax",
+        title: "MiniMax",
+        base_url: "https://api.minimax.io/v1",
+        credential_env: "MINIMAX_API_KEY",
+        auth: Auth::Bearer,
+        dialect: Dialect::OpenAi,
+        quirks: USUAL,
+        chat: &chat::ZHIPU,
+        models: &[],
+    },
+    Provider {
         id: "mistral",
         title: "Mistral AI",
         base_url: "https://api.mistral.ai/v1",
@@ -70,6 +124,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
+        chat: &chat::MISTRAL,
         models: &[
             "mistral-large-latest",
             "mistral-medium-latest",
@@ -87,6 +142,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::DEEPSEEK,
         models: &["deepseek-v4-pro", "deepseek-v4-flash", "deepseek-chat", "deepseek-reasoner"],
     },
     Provider {
@@ -97,6 +153,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::GROQ,
         models: &["openai/gpt-oss-120b", "openai/gpt-oss-20b", "qwen/qwen3.8-27b"],
     },
     Provider {
@@ -107,6 +164,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::OPEN_MODELS,
         models: &["deepseek-ai/DeepSeek-V4.1-Flash", "moonshotai/Kimi-K3", "openai/gpt-oss-120b", "zai-org/GLM-5.3"],
     },
     Provider {
@@ -117,6 +175,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
+        chat: &chat::OPEN_MODELS,
         models: &[
             "accounts/fireworks/models/kimi-k3",
             "accounts/fireworks/models/glm-5p3",
@@ -131,6 +190,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::OPENROUTER,
         models: &["openrouter/auto"],
     },
     Provider {
@@ -141,6 +201,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::XAI,
         models: &["grok-4.7", "grok-4.6", "grok-4.5", "grok-build-0.1"],
     },
     Provider {
@@ -151,6 +212,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::CEREBRAS,
         models: &["gpt-oss-120b", "gemma-4-31b", "qwen-3.8-27b"],
     },
     Provider {
@@ -162,6 +224,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
+        chat: &chat::PERPLEXITY,
         models: &["sonar", "sonar-pro", "sonar-reasoning-pro", "sonar-deep-research"],
     },
     Provider {
@@ -172,6 +235,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::OPEN_MODELS,
         models: &[],
     },
     Provider {
@@ -182,6 +246,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::MOONSHOT,
         models: &["kimi-k3.1-pro", "kimi-k3", "kimi-k2.7-code"],
     },
     Provider {
@@ -192,6 +257,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::DASHSCOPE,
         models: &["qwen3.7-max", "qwen3-max", "qwen-plus", "qwen-flash", "qwen3-coder-plus"],
     },
     Provider {
@@ -202,6 +268,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
+        chat: &chat::ZHIPU,
         models: &["glm-5.3", "glm-5.3-flash", "glm-4.7", "glm-4.7-flash"],
     },
     Provider {
@@ -212,6 +279,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
+        chat: &chat::ZHIPU,
         models: &["glm-5.3", "glm-4.7"],
     },
     Provider {
@@ -222,6 +290,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::OPEN_MODELS,
         models: &[],
     },
     Provider {
@@ -232,6 +301,7 @@ pub static PROVIDERS: &[Provider] = &[
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::OPEN_MODELS,
         models: &["gpt-oss-120b", "DeepSeek-V3.2", "Meta-Llama-3.3-70B-Instruct"],
     },
     self_hosted("ollama", "Ollama", "http://127.0.0.1:11434/v1"),
@@ -253,6 +323,7 @@ const fn self_hosted(id: &'static str, title: &'static str, base_url: &'static s
         auth: Auth::None,
         dialect: Dialect::OpenAi,
         quirks: USUAL,
+        chat: &chat::OPEN_MODELS,
         models: &[],
     }
 }

@@ -8,7 +8,8 @@ use crate::{
             Snapshot, http1_chat_start,
         },
     },
-    providers::{Auth, Dialect, Provider, Quirks},
+    dialects::wire::Dialect,
+    providers::{Auth, Provider, Quirks},
 };
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub static PROVIDER: Provider = Provider {
     auth: Auth::None,
     dialect: Dialect::OpenAi,
     quirks: Quirks { stream_usage: true, fill_nullable: false },
+    chat: &crate::dialects::openai_chat::variant::Variant::OPENAI,
     models: &[],
 };
 
@@ -85,6 +87,7 @@ pub fn add_deployment(snapshot: &mut Snapshot, name: &str) -> u32 {
         name: name.into(),
         provider: &PROVIDER,
         quirks: PROVIDER.quirks,
+        traits: Default::default(),
         endpoint: 0,
         base_path: "/v1".into(),
         upstream_model: None,

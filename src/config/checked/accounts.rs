@@ -96,7 +96,14 @@ fn base_url(
         None => provider.base_url,
     };
     let base = match address::base_url(text) {
-        Ok(base) => base,
+        Ok(mut base) => {
+            if base.path.is_empty()
+                && let Some(version) = provider.dialect.version_path()
+            {
+                base.path = version.into();
+            }
+            base
+        }
         Err(bad) => {
             // Passwords and keys in URLs stand before an '@' or after a '?'.
             let shown = if text.contains(['@', '?']) { "the URL".to_owned() } else { report.quote(&path, text) };
@@ -165,10 +172,13 @@ fn upstream_headers(
     match &raw.credential {
         Some(credential) => {
             check_credential(credential.expose(), &path, report);
-            let value = format!("Bearer {}", credential.expose());
-            headers.push(("authorization".into(), Secret::new(value.into_bytes())));
+            let (name, value) = match provider.auth {
+                Auth::Bearer | Auth::None => ("authorization", format!("Bearer {}", credential.expose())),
+                Auth::Header(name) => (name, credential.expose().to_owned()),
+            };
+            headers.push((name.into(), Secret::new(value.into_bytes())));
         }
-        None if provider.auth == Auth::Bearer => {
+        None if provider.auth != Auth::None => {
             let help = format!("credential = \"${{env:{}}}\" takes it from the environment", provider.credential_env);
             report.error_help(account, "the key 'credential' is missing", help);
         }
@@ -177,7 +187,7 @@ fn upstream_headers(
     for (name, value) in &raw.headers {
         let path = join(&join(account, "headers"), name);
         let lower = name.to_ascii_lowercase();
-        if let Err((message, help)) = check_header_name(&lower) {
+        if let Err((message, help)) = check_header_name(&lower, provider.auth) {
             report.error_help(&path, message, help);
         }
         let value = value.expose();
@@ -214,7 +224,7 @@ fn check_credential(credential: &str, path: &str, report: &mut Report<'_>) {
 
 const HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
 
-fn check_header_name(name: &str) -> Result<(), (&'static str, &'static str)> {
+fn check_header_name(name: &str, auth: Auth) -> Result<(), (&'static str, &'static str)> {
     const OURS: [&str; 17] = [
         "accept",
         "accept-encoding",
@@ -234,7 +244,7 @@ fn check_header_name(name: &str) -> Result<(), (&'static str, &'static str)> {
         "user-agent",
         "x-request-id",
     ];
-    if name == "authorization" {
+    if name == "authorization" || matches!(auth, Auth::Header(own) if own == name) {
         return Err(("this header carries the credential", "set 'credential' instead"));
     }
     if OURS.contains(&name) {

@@ -5,6 +5,7 @@
 
 use crate::{
     data_plane::field_lines::{FieldLine, append_line, is_named},
+    dialects::endpoints::Api,
     sys::ascii_text,
 };
 use std::ops::Range;
@@ -85,6 +86,10 @@ pub struct RequestHead {
     pub path: Span,
     pub host: Option<Span>,
     pub authorization: Option<Span>,
+    /// The key as Anthropic's, Azure's and Gemini's clients send it: `x-api-key`, `api-key`, `x-goog-api-key`.
+    pub api_key: Option<Span>,
+    /// What tells one API from another where both have the path: an `anthropic-version`, or a key in Google's header.
+    pub speaks: Api,
     pub origin: Option<Span>,
     /// `access-control-request-headers` of a CORS preflight.
     pub cors_headers: Option<Span>,
@@ -102,6 +107,8 @@ pub struct RequestHead {
     pub repeated: bool,
     /// `x-ringway-debug: 1`
     pub debug: bool,
+    /// `x-ringway-unsupported: drop`
+    pub drops: bool,
     /// Allowed headers as lines for the upstream: `name: value\r\n`, names in lower case.
     pub forward: Vec<u8>,
 }
@@ -115,6 +122,7 @@ fn is_forwarded(name: &[u8]) -> bool {
     match name.len() {
         10 => is_named(name, b"tracestate"),
         11 => is_named(name, b"openai-beta") || is_named(name, b"traceparent"),
+        14 => is_named(name, b"anthropic-beta"),
         15 => is_named(name, b"idempotency-key"),
         19 => is_named(name, b"x-client-request-id"),
         _ => false,
@@ -155,16 +163,33 @@ impl RequestHead {
         match name.len() {
             13 if is_named(name, b"authorization") => self.repeated |= self.authorization.replace(span()).is_some(),
             12 if is_named(name, b"content-type") => self.repeated |= self.content_type.replace(span()).is_some(),
+            9 if is_named(name, b"x-api-key") => self.repeated |= self.api_key.replace(span()).is_some(),
+            7 if is_named(name, b"api-key") => self.repeated |= self.api_key.replace(span()).is_some(),
+            14 if is_named(name, b"x-goog-api-key") => {
+                self.speaks = Api::Gemini;
+                self.repeated |= self.api_key.replace(span()).is_some();
+            }
+            17 if is_named(name, b"anthropic-version") => {
+                self.speaks = Api::Anthropic;
+                return true;
+            }
             6 if is_named(name, b"origin") => self.repeated |= self.origin.replace(span()).is_some(),
             16 if is_named(name, b"content-encoding") => self.encoded |= !value().eq_ignore_ascii_case(b"identity"),
             15 if is_named(name, b"x-ringway-debug") => {
                 self.debug = value() == b"1" || value().eq_ignore_ascii_case(b"true");
             }
+            21 if is_named(name, b"x-ringway-unsupported") => self.drops = value().eq_ignore_ascii_case(b"drop"),
             29 if is_named(name, b"access-control-request-method") => self.cors_method = Some(span()),
             30 if is_named(name, b"access-control-request-headers") => self.cors_headers = Some(span()),
             _ => return is_forwarded(name),
         }
         false
+    }
+
+    /// The query of the request's target, without its question mark; empty if there is none. `bytes` are those of the head.
+    pub fn query<'b>(&self, bytes: &'b [u8]) -> &'b str {
+        let query = Span { start: self.path.end, end: self.target.end };
+        ascii_text(query.of(bytes)).and_then(|query| query.strip_prefix('?')).unwrap_or("")
     }
 
     fn has_room(&self, line_bytes: usize) -> bool {
@@ -176,6 +201,11 @@ impl Inbound {
     /// The path of the request's target, without its query. Targets are ASCII (checked when parsed).
     pub fn path(&self) -> &str {
         ascii_text(self.head.path.of(&self.bytes)).unwrap_or("")
+    }
+
+    /// As [`RequestHead::query`].
+    pub fn query(&self) -> &str {
+        self.head.query(&self.bytes)
     }
 
     /// The body as far as it has come.

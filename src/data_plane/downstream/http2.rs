@@ -414,7 +414,7 @@ fn read_head(request: &Request<RecvStream>) -> Result<Inbound, Failure> {
         }
     }
     if head.repeated {
-        return Err(bad("There must be at most one Authorization, Content-Type and Origin."));
+        return Err(bad("There must be at most one Authorization, API key, Content-Type and Origin."));
     }
     if head.host.is_none() {
         return Err(bad("The request names no authority."));

@@ -8,6 +8,7 @@ use crate::{
         peers::*,
         upstream::{UpstreamContext, pool::Pool},
     },
+    dialects::openai_chat::pass_through::PassThrough,
 };
 use std::{
     io::{self, Read, Write},
@@ -104,7 +105,7 @@ async fn called(context: &Rc<UpstreamContext>, address: SocketAddr, http: HttpVe
 }
 
 fn events_of(call: Call) -> Flow {
-    Flow { call, pass: Some(PassThrough::new(true, true)), held: Vec::new(), stalled: false }
+    Flow { call, pass: Some(Passage::OpenAi(PassThrough::new(true, true))), held: Vec::new(), stalled: false }
 }
 
 async fn step(flow: &mut Flow, client: &mut Client) -> Step {

@@ -39,11 +39,11 @@ use tools::{Names, ToolPlan};
 
 /// Where messages are asked for, below the provider's base URL.
 pub fn path(_model: &str, _stream: bool) -> Cow<'static, str> {
-    Cow::Borrowed("/v1/messages")
+    Cow::Borrowed("/messages")
 }
 
 /// Where tokens are counted, below the provider's base URL.
-pub const COUNT_TOKENS_PATH: &str = "/v1/messages/count_tokens";
+pub const COUNT_TOKENS_PATH: &str = "/messages/count_tokens";
 
 /// Appends the body of a request for a message. After an error `out` is as it was.
 ///

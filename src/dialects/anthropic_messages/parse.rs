@@ -148,7 +148,7 @@ impl<'a> Parser<'a> {
         let kind = kind.unwrap_or_default();
         if kind.says("enabled") {
             let tokens = budget_tokens.ok_or_else(|| invalid(path.member("budget_tokens"), "be a whole number"))?;
-            return Ok(Some(Reasoning { effort: None, budget_tokens: Some(tokens), show }));
+            return Ok(Some(Reasoning { effort: None, budget_tokens: Some(tokens), show: show.or(Some(true)) }));
         }
         if kind.says("adaptive") {
             return Ok(Some(Reasoning { effort: None, budget_tokens: None, show }));

@@ -9,7 +9,7 @@
 //! | member | when | becomes |
 //! | --- | --- | --- |
 //! | `model` | the deployment's name for the model differs | that name |
-//! | `model` | absent (moderations) | inserted |
+//! | `model` | absent (moderations, or named in the path) | inserted |
 //! | `stream_options` | usage is wanted, the request streams; absent | inserted: `{"include_usage":true}` |
 //! | `stream_options` | the same; null | `{"include_usage":true}` |
 //! | `stream_options.include_usage` | the same; absent | inserted: `true` |
@@ -79,6 +79,12 @@ pub enum RequestKind {
     Completion,
     Embedding,
     Moderation,
+    /// Anthropic's messages: the same members decide.
+    Messages,
+    /// Gemini's requests, whose path names the model and says whether a stream is wanted. A `model` in the body repeats the path's.
+    Gemini {
+        stream: bool,
+    },
     /// A JSON request that is passed through to the deployment that its `model` selects.
     PassThrough,
 }
@@ -141,6 +147,8 @@ pub struct RequestView<'t> {
     pub output_tokens_max: Option<u64>,
     /// Number of answers asked for, 1 if absent or no whole number.
     pub choices: u64,
+    /// The path names the model.
+    is_named: bool,
     /// The text's object, and what of it may be patched.
     root: Span,
     model_member: Option<Member>,
@@ -154,8 +162,22 @@ impl<'t> RequestView<'t> {
     /// # Errors
     /// The first member that is not acceptable.
     pub fn read(kind: RequestKind, scan: &Scan, text: &'t [u8]) -> Result<RequestView<'t>, RequestError> {
+        RequestView::read_named(kind, scan, text, None)
+    }
+
+    /// The same with the model that the path names, if it does: it stands above the body's.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_named(
+        kind: RequestKind,
+        scan: &Scan,
+        text: &'t [u8],
+        named: Option<&'t str>,
+    ) -> Result<RequestView<'t>, RequestError> {
         let model_member = scan.member(id::MODEL);
         let model = match model_member {
+            _ if named.is_some() => path_model(named.unwrap_or_default())?,
             Some(member) => model_name(text, member)?,
             None if kind == RequestKind::Moderation => Cow::Borrowed(MODERATION_MODEL_DEFAULT),
             None => return Err(RequestError { param: "model", fault: Fault::Missing }),
@@ -163,8 +185,13 @@ impl<'t> RequestView<'t> {
         check_subject(kind, scan)?;
         // Images and speech have `stream` as well; embeddings and moderations know no such member and ignore it.
         let can_stream = !matches!(kind, RequestKind::Embedding | RequestKind::Moderation);
-        let stream = can_stream && is_true(scan, id::STREAM, "stream")?;
-        let include_usage_member = if stream { include_usage_member(scan, text)? } else { None };
+        let stream = match kind {
+            RequestKind::Gemini { stream } => stream,
+            _ => can_stream && is_true(scan, id::STREAM, "stream")?,
+        };
+        let has_options =
+            stream && matches!(kind, RequestKind::Chat | RequestKind::Completion | RequestKind::PassThrough);
+        let include_usage_member = if has_options { include_usage_member(scan, text)? } else { None };
         let number = |id| scan.member(id).and_then(|member| value::u64_in(text, member.value));
         Ok(RequestView {
             kind,
@@ -173,6 +200,7 @@ impl<'t> RequestView<'t> {
             include_usage: include_usage_member.is_some_and(|member| member.kind == Kind::True),
             output_tokens_max: number(id::MAX_COMPLETION_TOKENS).or_else(|| number(id::MAX_TOKENS)),
             choices: number(id::N).unwrap_or(1),
+            is_named: named.is_some(),
             root: scan.root,
             model_member,
             stream_options: scan.member(id::STREAM_OPTIONS),
@@ -194,6 +222,13 @@ impl<'t> RequestView<'t> {
         patch: &mut Patch,
     ) -> Result<(), PatchError> {
         match self.model_member {
+            // In Gemini's bodies it has the prefix that it has in the path.
+            Some(member) if matches!(self.kind, RequestKind::Gemini { .. }) => {
+                patch.replace_by_string(member.value, &format!("models/{upstream_model}"))?;
+            }
+            None if matches!(self.kind, RequestKind::Gemini { .. }) => {}
+            // The path's name may differ from the body's.
+            Some(member) if self.is_named => patch.replace_by_string(member.value, upstream_model)?,
             Some(member) if self.model != upstream_model => patch.replace_by_string(member.value, upstream_model)?,
             Some(_) => {}
             None => patch.insert_string(text, self.root, "model", upstream_model)?,
@@ -245,10 +280,21 @@ fn model_name(text: &[u8], member: Member) -> Result<Cow<'_, str>, RequestError>
     Ok(name)
 }
 
+/// Checks a name that came in a path.
+fn path_model(name: &str) -> Result<Cow<'_, str>, RequestError> {
+    let refuse = |fault| Err(RequestError { param: "model", fault });
+    match name {
+        "" => refuse(Fault::Empty),
+        _ if name.len() > MODEL_BYTES_MAX => refuse(Fault::TooLong { bytes_max: MODEL_BYTES_MAX }),
+        _ if name.chars().any(char::is_control) => refuse(Fault::Characters),
+        _ => Ok(Cow::Borrowed(name)),
+    }
+}
+
 /// What the request is about has to be there, and of a kind that a provider can read.
 fn check_subject(kind: RequestKind, scan: &Scan) -> Result<(), RequestError> {
     let (param, id, required, fits): (_, _, _, fn(Kind) -> bool) = match kind {
-        RequestKind::Chat => ("messages", id::MESSAGES, true, |kind| kind == Kind::Array),
+        RequestKind::Chat | RequestKind::Messages => ("messages", id::MESSAGES, true, |kind| kind == Kind::Array),
         // OpenAI completes the empty text if there is no prompt.
         RequestKind::Completion => {
             ("prompt", id::PROMPT, false, |kind| matches!(kind, Kind::String | Kind::Array | Kind::Null))
@@ -256,12 +302,12 @@ fn check_subject(kind: RequestKind, scan: &Scan) -> Result<(), RequestError> {
         RequestKind::Embedding | RequestKind::Moderation => {
             ("input", id::INPUT, true, |kind| matches!(kind, Kind::String | Kind::Array))
         }
-        RequestKind::PassThrough => return Ok(()),
+        RequestKind::PassThrough | RequestKind::Gemini { .. } => return Ok(()),
     };
     match scan.member(id) {
         None if required => Err(RequestError { param, fault: Fault::Missing }),
         Some(member) if !fits(member.kind) => {
-            let kind = if kind == RequestKind::Chat { "an array" } else { "a string or an array" };
+            let kind = if param == "messages" { "an array" } else { "a string or an array" };
             Err(RequestError { param, fault: Fault::NotA(kind) })
         }
         _ => Ok(()),

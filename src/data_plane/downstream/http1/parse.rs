@@ -120,7 +120,7 @@ pub fn read_head(bytes: &[u8], head: &mut RequestHead) -> Result<Option<Frame>, 
         return Err(Failure::Http { status: 431, message: "The request's headers are too large." });
     }
     if head.repeated {
-        return Err(bad("There must be at most one Authorization, Content-Type and Origin."));
+        return Err(bad("There must be at most one Authorization, API key, Content-Type and Origin."));
     }
     if head.unsized_body && head.content_length.is_some() {
         return Err(bad("Content-Length and Transfer-Encoding exclude each other."));

@@ -128,6 +128,7 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         name: name.into(),
         provider: &fixtures::PROVIDER,
         quirks: fixtures::PROVIDER.quirks,
+        traits: Default::default(),
         endpoint,
         base_path: "/v1".into(),
         upstream_model: None,

@@ -97,8 +97,9 @@ impl Composer<'_> {
             Form::Adaptive { show } => {
                 ("adaptive", None, Some(if show == Some(false) { "omitted" } else { "summarized" }))
             }
+            // With a budget they are shown unless it is said.
             Form::Enabled { budget_tokens, show } => {
-                ("enabled", Some(budget_tokens), show.map(|show| if show { "summarized" } else { "omitted" }))
+                ("enabled", Some(budget_tokens), (show == Some(false)).then_some("omitted"))
             }
         };
         let json = self.json.name("thinking").open_object().name("type").string(form);

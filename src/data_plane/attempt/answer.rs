@@ -1,0 +1,250 @@
+//! A whole answer of an attempt: is it one, what did it cost, and in which form does the client get it?
+//!
+//! It is held back until all of it has been validated. A provider's refusal is passed on where it is the client's own API that speaks,
+//! and otherwise classified by the upstream's dialect.
+
+use super::{AttemptEnd, Opened, Progress, Whole, next_data};
+use crate::{
+    config::snapshot::{Deployment, ModelGroup},
+    data_plane::{
+        downstream::Downstream,
+        exchange::{Ended, Exchange},
+        outgoing::Outgoing,
+        settle::Settlement,
+        upstream::Call,
+    },
+    dialects::{
+        canonical::{ErrorClass, Event, ProviderError},
+        endpoints::ApiEndpoint,
+        openai_chat::answer::{self, Answer},
+        translate::{self, Translated, Translation},
+        wire::Wire,
+    },
+    error::{CONTEXT_LENGTH, Failure, Upstream},
+    json::{patch::Patch, scan::Scanner},
+    limits::ANSWER_HELD_BYTES_MAX,
+};
+
+/// A provider's own refusal of a request is passed on up to this size.
+const REJECTION_BYTES_MAX: usize = 64 * 1024;
+
+/// A JSON answer of which all came in one read: it is judged and passed on from there.
+pub(super) fn judged_in_place(exchange: &mut Exchange<'_>, call: Call, fill: bool) -> Result<Progress, Upstream> {
+    let mut patch = exchange.shard.patch.borrow_mut();
+    let mut scanner = exchange.shard.scanner.borrow_mut();
+    let filled = judge(scanner.begin(&answer::MEMBERS), call.data(), fill, &mut patch, &mut exchange.settlement)?;
+    drop(scanner);
+    drop(patch);
+    Ok(Progress::Whole(match filled {
+        None => Whole::InPlace(call),
+        Some(filled) => {
+            call.consume_and_finish();
+            Whole::Collected(filled)
+        }
+    }))
+}
+
+/// How a whole answer is looked at.
+pub(super) enum Reading {
+    /// It goes on as it came, completed where it lacks anything.
+    AsItCame {
+        fill: bool,
+    },
+    /// It goes on as it came, in a dialect whose figures have to be looked for.
+    Watched(Wire),
+    Translated(Translation),
+}
+
+/// How to read a whole answer that is not one of OpenAI's dialect for a client of the same.
+pub(super) fn reading(outgoing: &Outgoing<'_>, translation: Option<Translation>) -> Option<Reading> {
+    if let Some(translation) = translation {
+        return Some(Reading::Translated(translation));
+    }
+    match outgoing.entry.endpoint {
+        ApiEndpoint::Messages => Some(Reading::Watched(Wire::AnthropicMessages)),
+        ApiEndpoint::GenerateContent => Some(Reading::Watched(Wire::GeminiContent)),
+        _ => None,
+    }
+}
+
+/// A JSON answer that comes in several runs of data, or in none, or that is not passed on as it came.
+pub(super) async fn collected<D: Downstream>(
+    exchange: &mut Exchange<'_>,
+    client: &mut D,
+    group: &ModelGroup,
+    deployment: &Deployment,
+    mut call: Call,
+    mut more: bool,
+    reading: Reading,
+) -> Result<Progress, AttemptEnd> {
+    let mut body = Vec::with_capacity(exchange.head.content_length.unwrap_or(1024) as usize);
+    let mut scanner = Scanner::new(&answer::MEMBERS);
+    while more {
+        body.extend_from_slice(call.data());
+        let taken = call.data().len();
+        call.consume(taken);
+        scanner.advance(&body).map_err(|_| Upstream::BadResponse)?;
+        if body.len() > ANSWER_HELD_BYTES_MAX {
+            if matches!(reading, Reading::Translated(_)) {
+                return Err(Upstream::BadResponse.into());
+            }
+            let head = std::mem::take(&mut exchange.head);
+            return Ok(Progress::Bytes(Box::new(Opened { head, call, held: body })));
+        }
+        more = next_data(exchange, client, &group.deadlines, &mut call).await?;
+    }
+    let passed = match reading {
+        Reading::AsItCame { fill } => {
+            let mut patch = exchange.shard.patch.borrow_mut();
+            judge(&mut scanner, &body, fill, &mut patch, &mut exchange.settlement)?.unwrap_or(body)
+        }
+        Reading::Watched(wire) => {
+            scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
+            let (mut usage, mut failure) = (None, None);
+            let read = translate::whole(wire, &body, &mut |event| match event {
+                Event::Usage(counted) => usage = Some(counted),
+                Event::Error(error) => failure = Some(exchange.told(deployment, &error, None)),
+                _ => {}
+            });
+            if let Some(failure) = failure {
+                return Err(failure.into());
+            }
+            read.map_err(|_| Upstream::BadResponse)?;
+            if let Some(usage) = usage {
+                exchange.settlement.used(&usage);
+            }
+            body
+        }
+        Reading::Translated(translation) => {
+            scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
+            let mut rendered = Vec::with_capacity(body.len() + 512);
+            match translation.whole(&body, &mut rendered).map_err(|_| Upstream::BadResponse)? {
+                Translated::Error(error) => return Err(exchange.told(deployment, &error, None).into()),
+                Translated::Answer { usage } => {
+                    if let Some(usage) = usage {
+                        exchange.settlement.used(&usage);
+                    }
+                }
+            }
+            rendered
+        }
+    };
+    call.finish();
+    Ok(Progress::Whole(Whole::Collected(passed)))
+}
+
+/// Is this an answer, what did it cost, and what does it lack? With `fill`, returns the completed text if it lacks anything;
+/// `patch` is room for that, whatever is in it.
+fn judge(
+    scanner: &mut Scanner,
+    text: &[u8],
+    fill: bool,
+    patch: &mut Patch,
+    settlement: &mut Settlement,
+) -> Result<Option<Vec<u8>>, Upstream> {
+    let scan = scanner.finish(text).map_err(|_| Upstream::BadResponse)?;
+    let facts = Answer::of_scan(scan, text);
+    if facts.error.is_some() {
+        return Err(Upstream::InBand);
+    }
+    if let Some(usage) = &facts.usage {
+        settlement.used(&usage.disjoint());
+    }
+    if !fill {
+        return Ok(None);
+    }
+    patch.clear();
+    // An answer with more choices than a patch holds is completed as far as it goes.
+    let _ = facts.fill_missing(text, patch);
+    if patch.is_empty() {
+        return Ok(None);
+    }
+    let mut filled = Vec::with_capacity(patch.patched_bytes(text.len()));
+    patch.append_to(text, &mut filled);
+    Ok(Some(filled))
+}
+
+/// The provider refuses the request, and the client can mend it. What is not an error in OpenAI's shape is not passed on, nor is
+/// one that repeats our credential, as some do whatever is wrong.
+pub(super) async fn rejection<D: Downstream>(
+    exchange: &mut Exchange<'_>,
+    client: &mut D,
+    group: &ModelGroup,
+    deployment: &Deployment,
+    mut call: Call,
+) -> Result<Whole, AttemptEnd> {
+    let body = rejection_body(exchange, client, group, &mut call).await?;
+    let judged = Answer::read(&body);
+    if judged.is_ok_and(|facts| facts.error.is_some()) && !deployment.is_credential_in(&body) {
+        call.finish();
+        exchange.settlement.record.code = "upstream_rejected";
+        return Ok(Whole::Collected(body));
+    }
+    Err(AttemptEnd::Ended(Ended::Failed(Failure::Rejected { status: exchange.head.status })))
+}
+
+/// A provider's refusal, as far as it is looked at.
+async fn rejection_body<D: Downstream>(
+    exchange: &mut Exchange<'_>,
+    client: &mut D,
+    group: &ModelGroup,
+    call: &mut Call,
+) -> Result<Vec<u8>, AttemptEnd> {
+    let mut body = Vec::new();
+    while next_data(exchange, client, &group.deadlines, call).await? {
+        body.extend_from_slice(call.data());
+        let taken = call.data().len();
+        call.consume(taken);
+        if body.len() > REJECTION_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+/// The provider failed or refused, in words of another API than the client's.
+pub(super) async fn refused<D: Downstream>(
+    exchange: &mut Exchange<'_>,
+    client: &mut D,
+    group: &ModelGroup,
+    deployment: &Deployment,
+    wire: Wire,
+    mut call: Call,
+) -> Result<Upstream, AttemptEnd> {
+    let body = rejection_body(exchange, client, group, &mut call).await?;
+    call.finish();
+    let status = exchange.head.status;
+    Ok(exchange.told(deployment, &translate::classify(wire, status, &body), Some(status)))
+}
+
+impl Exchange<'_> {
+    /// What a provider's error means, whose status was `status`; `None` where it stood inside a good answer. Words that repeat our
+    /// credential are not passed on.
+    fn told(&self, deployment: &Deployment, error: &ProviderError<'_>, status: Option<u16>) -> Upstream {
+        let retry_after_ms = self.head.retry_after_ms.or(error.retry_after_ms);
+        let (status, code) = match error.class {
+            ErrorClass::Credential => return Upstream::Credential { status: status.unwrap_or(401) },
+            ErrorClass::NotFound if deployment.upstream_model.is_some() => return Upstream::ModelMissing,
+            ErrorClass::RateLimited | ErrorClass::Quota => return Upstream::RateLimited { retry_after_ms },
+            ErrorClass::Overloaded | ErrorClass::Timeout | ErrorClass::Server => {
+                return match status {
+                    Some(status) => Upstream::Status { status, retry_after_ms },
+                    None => Upstream::InBand,
+                };
+            }
+            ErrorClass::NotFound => (404, "model_not_found"),
+            ErrorClass::InvalidRequest => (400, "invalid_request"),
+            ErrorClass::Unsupported => (400, "unsupported_parameter"),
+            ErrorClass::ContentPolicy => (400, "content_filter"),
+            ErrorClass::ContextLength => (400, CONTEXT_LENGTH),
+            ErrorClass::TooLarge => (413, "request_too_large"),
+        };
+        let said = error.message.decoded();
+        let message = if said.is_empty() || deployment.is_credential_in(said.as_bytes()) {
+            "The model's provider refused the request.".into()
+        } else {
+            said.into()
+        };
+        Upstream::Refused { status, code, message }
+    }
+}

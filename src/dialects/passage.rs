@@ -1,0 +1,55 @@
+//! A stream on its way to a client, whichever way it goes: as it came, or from one dialect into another.
+
+use super::{
+    anthropic_messages, canonical::Usage, gemini, openai_chat, openai_chat::pass_through::Verdict,
+    translate::TranslatedStream,
+};
+
+pub enum Passage {
+    OpenAi(openai_chat::pass_through::PassThrough),
+    Anthropic(anthropic_messages::pass_through::PassThrough),
+    Gemini(gemini::pass_through::PassThrough),
+    Translated(Box<TranslatedStream>),
+}
+
+impl Passage {
+    /// Takes the next piece, cut anywhere, and appends what the client gets of it.
+    pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
+        match self {
+            Passage::OpenAi(pass) => pass.feed(piece, out),
+            Passage::Anthropic(pass) => pass.feed(piece, out),
+            Passage::Gemini(pass) => pass.feed(piece, out),
+            Passage::Translated(stream) => stream.feed(piece, out),
+        }
+    }
+
+    /// The upstream ended its stream cleanly.
+    pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
+        match self {
+            Passage::OpenAi(pass) => pass.end(out),
+            Passage::Anthropic(pass) => pass.end(out),
+            Passage::Gemini(pass) => pass.end(out),
+            Passage::Translated(stream) => stream.end(out),
+        }
+    }
+
+    /// Content, reasoning, a tool call, or an end has been seen: from here on the answer belongs to this upstream.
+    pub fn has_begun(&self) -> bool {
+        match self {
+            Passage::OpenAi(pass) => pass.has_begun,
+            Passage::Anthropic(pass) => pass.has_begun,
+            Passage::Gemini(pass) => pass.has_begun,
+            Passage::Translated(stream) => stream.has_begun(),
+        }
+    }
+
+    /// Token counts, as far as they have been told.
+    pub fn usage(&self) -> Option<Usage> {
+        match self {
+            Passage::OpenAi(pass) => pass.usage.as_ref().map(openai_chat::usage::Usage::disjoint),
+            Passage::Anthropic(pass) => pass.usage,
+            Passage::Gemini(pass) => pass.usage,
+            Passage::Translated(stream) => stream.usage(),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Between two dialects: the one table of who parses, composes, reads and renders what.
+//!
+//! A request is parsed once and composed for each attempt. What its answer needs on the way back, [`Translation`], is made with it.
+
+use super::{
+    anthropic_messages,
+    canonical::{
+        Adapted, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request, Target, Unsupported, Usage,
+    },
+    gemini, openai_chat,
+    openai_chat::pass_through::Verdict,
+    restore::Restore,
+    wire::Wire,
+};
+use crate::{limits::SSE_EVENT_BYTES_MAX, sse::split::Splitter};
+use std::borrow::Cow;
+
+/// Reads a client's request, a scanned JSON object.
+///
+/// # Errors
+/// It is not what its dialect demands.
+pub fn parse(client: Wire, text: &[u8]) -> Result<Request<'_>, Invalid> {
+    match client {
+        Wire::OpenAiChat => openai_chat::parse::parse(text),
+        Wire::AnthropicMessages => anthropic_messages::parse::parse(text),
+        Wire::GeminiContent => gemini::parse::parse(text),
+    }
+}
+
+/// Appends the upstream's request.
+///
+/// # Errors
+/// The upstream's dialect cannot express it.
+pub fn compose(
+    upstream: Wire,
+    request: &Request<'_>,
+    target: &Target<'_>,
+    notes: &mut Notes,
+    out: &mut Vec<u8>,
+) -> Result<Adapted, Unsupported> {
+    match upstream {
+        Wire::OpenAiChat => openai_chat::compose::compose(request, target, notes, out),
+        Wire::AnthropicMessages => anthropic_messages::compose::compose(request, target, notes, out),
+        Wire::GeminiContent => gemini::compose::compose(request, target, notes, out),
+    }
+}
+
+/// The path below the provider's base URL.
+pub fn path(upstream: Wire, model: &str, stream: bool) -> Cow<'static, str> {
+    match upstream {
+        Wire::OpenAiChat => openai_chat::compose::path(model, stream),
+        Wire::AnthropicMessages => anthropic_messages::compose::path(model, stream),
+        Wire::GeminiContent => gemini::compose::path(model, stream),
+    }
+}
+
+/// What an upstream's error means.
+pub fn classify(upstream: Wire, status: u16, body: &[u8]) -> ProviderError<'_> {
+    match upstream {
+        Wire::OpenAiChat => openai_chat::classify::classify(status, body),
+        Wire::AnthropicMessages => anthropic_messages::classify::classify(status, body),
+        Wire::GeminiContent => gemini::classify::classify(status, body),
+    }
+}
+
+/// Reads a whole answer, a scanned JSON object.
+///
+/// # Errors
+/// It is none.
+pub fn whole(upstream: Wire, text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+    match upstream {
+        Wire::OpenAiChat => openai_chat::read::whole(text, tell),
+        Wire::AnthropicMessages => anthropic_messages::read::whole(text, tell),
+        Wire::GeminiContent => gemini::read::whole(text, tell),
+    }
+}
+
+enum Reader {
+    OpenAiChat(openai_chat::read::Reader),
+    AnthropicMessages(anthropic_messages::read::Reader),
+    GeminiContent(gemini::read::Reader),
+}
+
+impl Reader {
+    fn new(upstream: Wire) -> Reader {
+        match upstream {
+            Wire::OpenAiChat => Reader::OpenAiChat(Default::default()),
+            Wire::AnthropicMessages => Reader::AnthropicMessages(Default::default()),
+            Wire::GeminiContent => Reader::GeminiContent(Default::default()),
+        }
+    }
+
+    fn frame(&mut self, name: &[u8], data: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<Progress, Malformed> {
+        match self {
+            Reader::OpenAiChat(reader) => reader.frame(name, data, tell),
+            Reader::AnthropicMessages(reader) => reader.frame(name, data, tell),
+            Reader::GeminiContent(reader) => reader.frame(name, data, tell),
+        }
+    }
+
+    fn end(&mut self, tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+        match self {
+            Reader::OpenAiChat(reader) => reader.end(tell),
+            Reader::AnthropicMessages(reader) => reader.end(tell),
+            Reader::GeminiContent(reader) => reader.end(tell),
+        }
+    }
+}
+
+enum StreamRenderer {
+    OpenAiChat(openai_chat::render::Stream),
+    AnthropicMessages(anthropic_messages::render::Stream),
+    GeminiContent(gemini::render::Stream),
+}
+
+impl StreamRenderer {
+    fn new(client: Wire, facts: Facts) -> StreamRenderer {
+        match client {
+            Wire::OpenAiChat => StreamRenderer::OpenAiChat(openai_chat::render::Stream::new(facts)),
+            Wire::AnthropicMessages => {
+                StreamRenderer::AnthropicMessages(anthropic_messages::render::Stream::new(facts))
+            }
+            Wire::GeminiContent => StreamRenderer::GeminiContent(gemini::render::Stream::new(facts)),
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        match self {
+            StreamRenderer::OpenAiChat(stream) => stream.event(event, out),
+            StreamRenderer::AnthropicMessages(stream) => stream.event(event, out),
+            StreamRenderer::GeminiContent(stream) => stream.event(event, out),
+        }
+    }
+}
+
+enum WholeRenderer {
+    OpenAiChat(openai_chat::render::Whole),
+    AnthropicMessages(anthropic_messages::render::Whole),
+    GeminiContent(gemini::render::Whole),
+}
+
+impl WholeRenderer {
+    fn new(client: Wire, facts: Facts) -> WholeRenderer {
+        match client {
+            Wire::OpenAiChat => WholeRenderer::OpenAiChat(openai_chat::render::Whole::new(facts)),
+            Wire::AnthropicMessages => WholeRenderer::AnthropicMessages(anthropic_messages::render::Whole::new(facts)),
+            Wire::GeminiContent => WholeRenderer::GeminiContent(gemini::render::Whole::new(facts)),
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        match self {
+            WholeRenderer::OpenAiChat(whole) => whole.event(event),
+            WholeRenderer::AnthropicMessages(whole) => whole.event(event),
+            WholeRenderer::GeminiContent(whole) => whole.event(event),
+        }
+    }
+
+    fn finish(self, out: &mut Vec<u8>) {
+        match self {
+            WholeRenderer::OpenAiChat(whole) => whole.finish(out),
+            WholeRenderer::AnthropicMessages(whole) => whole.finish(out),
+            WholeRenderer::GeminiContent(whole) => whole.finish(out),
+        }
+    }
+}
+
+/// The way back of one attempt's answer.
+#[derive(Debug, Clone)]
+pub struct Translation {
+    pub client: Wire,
+    pub upstream: Wire,
+    pub adapted: Adapted,
+    pub facts: Facts,
+    /// The client takes a whole answer as the only element of an array.
+    pub in_array: bool,
+}
+
+/// What a whole answer comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Translated {
+    Answer {
+        usage: Option<Usage>,
+    },
+    /// The provider reported an error inside a good status.
+    Error(ProviderError<'static>),
+}
+
+impl Translation {
+    /// Appends a whole answer in the client's form. `text` is a scanned JSON object.
+    ///
+    /// # Errors
+    /// It is no answer.
+    pub fn whole(self, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
+        let mut renderer = WholeRenderer::new(self.client, self.facts);
+        let mut restore = Restore::new(self.adapted);
+        let (mut usage, mut error) = (None, None);
+        whole(self.upstream, text, &mut |event| {
+            restore.event(event, &mut |event| {
+                match &event {
+                    Event::Usage(counted) => usage = Some(*counted),
+                    Event::Error(told) => error = Some(owned(told)),
+                    _ => {}
+                }
+                renderer.event(&event);
+            });
+        })?;
+        if let Some(error) = error {
+            return Ok(Translated::Error(error));
+        }
+        if self.in_array {
+            out.push(b'[');
+        }
+        renderer.finish(out);
+        if self.in_array {
+            out.push(b']');
+        }
+        Ok(Translated::Answer { usage })
+    }
+
+    /// A stream in the client's form.
+    pub fn stream(self) -> TranslatedStream {
+        TranslatedStream {
+            splitter: Splitter::new(SSE_EVENT_BYTES_MAX),
+            reader: Reader::new(self.upstream),
+            restore: Restore::new(self.adapted),
+            renderer: StreamRenderer::new(self.client, self.facts),
+            told: Told::default(),
+        }
+    }
+}
+
+fn owned(error: &ProviderError<'_>) -> ProviderError<'static> {
+    let message = error.message.clone().into_owned();
+    ProviderError { class: error.class, message, retry_after_ms: error.retry_after_ms }
+}
+
+/// A stream on its way from one dialect into another. The same doors as a pass-through.
+pub struct TranslatedStream {
+    splitter: Splitter,
+    reader: Reader,
+    restore: Restore,
+    renderer: StreamRenderer,
+    told: Told,
+}
+
+/// What has been told of a stream.
+#[derive(Debug, Default)]
+struct Told {
+    usage: Option<Usage>,
+    has_begun: bool,
+    has_failed: bool,
+}
+
+impl TranslatedStream {
+    /// As the last usage that came said.
+    pub fn usage(&self) -> Option<Usage> {
+        self.told.usage
+    }
+
+    /// Content, reasoning, a tool call, or an end has been seen.
+    pub fn has_begun(&self) -> bool {
+        self.told.has_begun
+    }
+
+    /// Takes the next piece, cut anywhere, and appends what the client gets of it.
+    pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
+        let TranslatedStream { splitter, reader, restore, renderer, told } = self;
+        let mut feed = splitter.feed(piece);
+        loop {
+            let event = match feed.next() {
+                Err(_) => return Verdict::Malformed,
+                Ok(None) => return Verdict::More,
+                Ok(Some(event)) => event,
+            };
+            let read = reader.frame(event.name, event.data, &mut |event| {
+                restore.event(event, &mut |event| told.pass(&event, renderer, out));
+            });
+            match read {
+                Err(Malformed) => return Verdict::Malformed,
+                Ok(_) if told.has_failed => return Verdict::Error,
+                Ok(Progress::Complete) => return Verdict::Complete,
+                Ok(Progress::More) => {}
+            }
+        }
+    }
+
+    /// The upstream ended its stream cleanly.
+    pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
+        let TranslatedStream { splitter, reader, restore, renderer, told } = self;
+        // Some servers leave the last blank line out.
+        if let Some(event) = splitter.unfinished_event() {
+            let read = reader.frame(event.name, event.data, &mut |event| {
+                restore.event(event, &mut |event| told.pass(&event, renderer, out));
+            });
+            match read {
+                Err(Malformed) => return Verdict::Truncated,
+                Ok(Progress::Complete) if !told.has_failed => return Verdict::Complete,
+                Ok(_) => {}
+            }
+        }
+        let ended = reader.end(&mut |event| restore.event(event, &mut |event| told.pass(&event, renderer, out)));
+        match ended {
+            _ if told.has_failed => Verdict::Error,
+            Ok(()) => Verdict::Complete,
+            Err(Malformed) => Verdict::Truncated,
+        }
+    }
+}
+
+impl Told {
+    /// Takes note of an event and renders it. An error is not rendered: whoever relays the stream tells of it.
+    fn pass(&mut self, event: &Event<'_>, renderer: &mut StreamRenderer, out: &mut Vec<u8>) {
+        match event {
+            Event::Error(_) => {
+                self.has_failed = true;
+                return;
+            }
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Start { .. } | Event::End | Event::Extra { .. } => {}
+            Event::Text { text, .. } | Event::Thinking { text, .. } | Event::Refusal { text, .. } => {
+                self.has_begun |= !text.is_empty();
+            }
+            _ => self.has_begun = true,
+        }
+        renderer.event(event, out);
+    }
+}

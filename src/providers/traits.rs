@@ -1,0 +1,71 @@
+//! What a model can do, as far as composing a request for it depends on it: from the catalog, and from its name where that is silent.
+
+use crate::{
+    catalog::{self, Capability, Model},
+    dialects::{canonical::ModelTraits, wire::Dialect},
+    providers::Provider,
+};
+
+/// The traits of a model that is only known by its name when it is asked for.
+pub fn of_name(provider: &Provider, catalog: &str, id: &str) -> ModelTraits {
+    let entry = catalog::find(catalog, id);
+    of(provider, id, entry.as_ref().map(|entry| &entry.model))
+}
+
+/// The traits of a model; `id` is its name at the provider.
+pub fn of(provider: &Provider, id: &str, model: Option<&Model>) -> ModelTraits {
+    let dialect = provider.dialect;
+    let usual = ModelTraits::default();
+    let has = |capability| model.and_then(|model| model.has(capability));
+    let gemini_3 = dialect == Dialect::Gemini && gemini_generation(id).is_none_or(|generation| generation >= 3);
+    ModelTraits {
+        output_tokens_max: model.and_then(|model| model.output_tokens_max).map_or(usual.output_tokens_max, u64::from),
+        native_schema: has(Capability::NativeJsonSchema).or(has(Capability::JsonSchema)).unwrap_or(usual.native_schema),
+        sampling: has(Capability::Sampling).unwrap_or(usual.sampling),
+        effort: match dialect {
+            Dialect::Anthropic => has(Capability::AdaptiveThinking).unwrap_or(usual.effort),
+            Dialect::Gemini => has(Capability::ThinkingLevel).unwrap_or(gemini_3),
+            _ => usual.effort,
+        },
+        chat: *provider.chat,
+        call_ids: dialect != Dialect::Gemini || gemini_3,
+    }
+}
+
+/// The first number of a name like `gemini-2.5-flash` or `models/gemini-3-pro`.
+fn gemini_generation(id: &str) -> Option<u32> {
+    let (_, after) = id.split_once("gemini-")?;
+    let digits = after.split(|character: char| !character.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::registry;
+
+    #[test]
+    fn generations_are_read_from_names() {
+        for (id, expected) in [
+            ("gemini-2.5-pro", Some(2)),
+            ("models/gemini-3.8-flash", Some(3)),
+            ("gemini-flash-latest", None),
+            ("x", None),
+        ] {
+            assert_eq!(gemini_generation(id), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn traits_come_from_the_catalog() {
+        let named = |provider: &str, id: &str| of_name(registry::find(provider).expect("a provider"), provider, id);
+        let old = named("anthropic", "claude-haiku-4-5");
+        assert!(!old.effort && old.sampling && old.native_schema && old.output_tokens_max == 64_000, "{old:?}");
+        let new = named("anthropic", "claude-opus-5-5");
+        assert!(new.effort && !new.sampling, "{new:?}");
+        let flash = named("gemini", "gemini-2.5-flash");
+        assert!(!flash.effort && !flash.call_ids, "{flash:?}");
+        let unknown = named("openai", "gpt-of-tomorrow");
+        assert_eq!(unknown, ModelTraits::default());
+    }
+}

@@ -1,0 +1,144 @@
+"""OpenAI's client (chat completions) and providers of every dialect."""
+
+import json
+
+import openai
+import pytest
+
+from harness.pixel import PNG
+
+ASK = {"model": "model", "messages": [{"role": "user", "content": "hello there"}]}
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"Tells the {name}.",
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+                "additionalProperties": False,
+            },
+        },
+    }
+    for name in ("weather", "time")
+]
+SCHEMA = {
+    "type": "object",
+    "properties": {"n": {"type": "integer"}},
+    "required": ["n"],
+    "additionalProperties": False,
+}
+
+
+def ask(client, **more):
+    return client.chat.completions.create(**{**ASK, **more})
+
+
+def streamed(client, **more):
+    chunks = list(ask(client, stream=True, stream_options={"include_usage": True}, **more))
+    text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    calls = {}
+    for chunk in chunks:
+        for choice in chunk.choices:
+            for call in choice.delta.tool_calls or []:
+                seen = calls.setdefault(call.index, {"name": "", "arguments": ""})
+                seen["id"] = seen.get("id") or call.id
+                seen["name"] += call.function.name or ""
+                seen["arguments"] += call.function.arguments or ""
+    (finish,) = [choice.finish_reason for chunk in chunks for choice in chunk.choices if choice.finish_reason]
+    return text, [calls[index] for index in sorted(calls)], finish, chunks[-1].usage
+
+
+def test_a_stream_says_what_the_whole_answer_says(of_openai):
+    system = {"role": "system", "content": "be brief"}
+    messages = [system, *ASK["messages"]]
+    whole = ask(of_openai, messages=messages)
+    choice = whole.choices[0]
+    assert whole.object == "chat.completion" and choice.message.role == "assistant"
+    assert choice.message.content.startswith("You said: hello there")
+    text, calls, finish, usage = streamed(of_openai, messages=messages)
+    assert (text, calls, finish) == (choice.message.content, [], "stop")
+    assert choice.finish_reason == "stop"
+    assert whole.usage.prompt_tokens > 0 and whole.usage.completion_tokens > 0
+    assert (usage.prompt_tokens, usage.completion_tokens) == (whole.usage.prompt_tokens, whole.usage.completion_tokens)
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+
+
+def test_limits_and_stops(of_openai):
+    assert ask(of_openai, max_completion_tokens=2).choices[0].finish_reason == "length"
+    stopped = ask(of_openai, stop=[" there"])
+    assert stopped.choices[0].finish_reason == "stop"
+    assert stopped.choices[0].message.content == "You said: hello"
+
+
+def test_tools_are_called_together_and_answered(of_openai):
+    messages = [{"role": "user", "content": "both in parallel"}]
+    answer = ask(of_openai, messages=messages, tools=TOOLS)
+    choice = answer.choices[0]
+    assert choice.finish_reason == "tool_calls"
+    assert [call.function.name for call in choice.message.tool_calls] == ["weather", "time"]
+    assert all(json.loads(call.function.arguments) == {"city": "example"} for call in choice.message.tool_calls)
+    assert len({call.id for call in choice.message.tool_calls}) == 2
+    _, calls, finish, _ = streamed(of_openai, messages=messages, tools=TOOLS)
+    assert finish == "tool_calls"
+    assert [(call["name"], json.loads(call["arguments"])) for call in calls] == [
+        ("weather", {"city": "example"}),
+        ("time", {"city": "example"}),
+    ]
+    turns = [*messages, choice.message.model_dump(exclude_none=True)]
+    turns += [{"role": "tool", "tool_call_id": call.id, "content": "sunny"} for call in choice.message.tool_calls]
+    assert ask(of_openai, messages=turns, tools=TOOLS, tool_choice="none").choices[0].message.content
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "time"}}])
+def test_a_tool_can_be_demanded(of_openai, choice, kind):
+    # Gemini cannot be told to call one tool at a time; not to say it means the same here.
+    one = {} if kind == "gemini" else {"parallel_tool_calls": False}
+    (call,) = ask(of_openai, tools=TOOLS, tool_choice=choice, **one).choices[0].message.tool_calls
+    assert call.function.name == ("weather" if choice == "required" else "time")
+
+
+def test_pictures(of_openai):
+    url = "data:image/png;base64," + PNG
+    content = [{"type": "text", "text": "what is it?"}, {"type": "image_url", "image_url": {"url": url}}]
+    assert ask(of_openai, messages=[{"role": "user", "content": content}]).choices[0].message.content
+
+
+def test_a_schema_is_kept_to(of_openai):
+    form = {"type": "json_schema", "json_schema": {"name": "number", "schema": SCHEMA, "strict": True}}
+    whole = ask(of_openai, response_format=form).choices[0]
+    assert isinstance(json.loads(whole.message.content)["n"], int)
+    assert whole.finish_reason == "stop" and not whole.message.tool_calls
+    text, calls, finish, _ = streamed(of_openai, response_format=form)
+    assert (json.loads(text), calls, finish) == (json.loads(whole.message.content), [], "stop")
+
+
+def test_reasoning_is_shown_and_comes_back(of_openai):
+    whole = ask(of_openai, model="newest", reasoning_effort="high").choices[0].message
+    turns = [*ASK["messages"], whole.model_dump(exclude_none=True), {"role": "user", "content": "go on"}]
+    assert ask(of_openai, model="newest", messages=turns, reasoning_effort="high").choices[0].message.content
+
+
+def test_what_cannot_be_said_is_refused_or_dropped(of_openai, kind):
+    if kind == "openai":
+        pytest.skip("its own dialect says everything")
+    with pytest.raises(openai.BadRequestError) as refused:
+        ask(of_openai, logit_bias={"50256": -100})
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "logit_bias")
+    drop = {"x-ringway-unsupported": "drop"}
+    answer = of_openai.chat.completions.with_raw_response.create(**ASK, logit_bias={"50256": -100}, extra_headers=drop)
+    assert answer.headers["x-ringway-dropped"] == "logit_bias"
+    assert answer.parse().choices[0].message.content
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, openai.BadRequestError), (429, openai.RateLimitError), (500, openai.InternalServerError)],
+)
+def test_a_provider_that_fails(of_openai, provider, status, error):
+    provider.fail(f"status:{status}")
+    with pytest.raises(error) as failed:
+        ask(of_openai)
+    assert failed.value.body["message"] and failed.value.body["type"]
