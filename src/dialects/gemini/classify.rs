@@ -94,17 +94,18 @@ fn of_argument(message: &Text<'_>, details: &Details) -> ErrorClass {
     if says(&["payload size exceeds", "request is too large"]) {
         return ErrorClass::TooLarge;
     }
-    if says(&["unknown name", "is not supported", "is not enabled", "not supported for", "does not support"]) {
+    if says(&["is not supported", "is not enabled", "not supported for", "does not support"]) {
         return ErrorClass::Unsupported;
     }
     ErrorClass::InvalidRequest
 }
 
-/// A limit for each minute is over in a minute. One for each day, one that is zero and credit that is spent are not.
+/// A limit for each minute or day is over some time. One that is zero, which is a model that the account may not use, and credit that is
+/// spent are not.
 fn of_exhaustion(message: &Text<'_>, details: &Details) -> ErrorClass {
     let message = message.decoded().to_ascii_lowercase();
     let is_spent = message.contains("credits are depleted") || message.contains("spending cap");
-    if details.limit_is_zero || details.is_daily || is_spent || message.contains("limit: 0,") {
+    if details.limit_is_zero || is_spent || message.contains("limit: 0,") {
         ErrorClass::Quota
     } else {
         ErrorClass::RateLimited
@@ -115,7 +116,6 @@ fn of_exhaustion(message: &Text<'_>, details: &Details) -> ErrorClass {
 #[derive(Debug, Default, PartialEq)]
 struct Details {
     retry_after_ms: Option<u64>,
-    is_daily: bool,
     limit_is_zero: bool,
     key_is_invalid: bool,
 }
@@ -130,8 +130,6 @@ impl Details {
             let is_about_key = |reason: Value<'_>| reason.says("API_KEY_INVALID") || reason.says("API_KEY_EXPIRED");
             read.key_is_invalid |= detail.some("reason").is_some_and(is_about_key);
             for violation in detail.some("violations").into_iter().flat_map(Value::elements) {
-                let quota = violation.some("quotaId").and_then(Value::text).unwrap_or_default();
-                read.is_daily |= quota.decoded().contains("PerDay");
                 read.limit_is_zero |= violation.some("quotaValue").is_some_and(|value| value.says("0"));
             }
         }

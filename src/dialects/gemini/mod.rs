@@ -44,3 +44,6 @@ pub(crate) fn is_spelling(name: &str, camel: &str) -> bool {
     }
     rest.next().is_none()
 }
+
+#[cfg(test)]
+mod tests;

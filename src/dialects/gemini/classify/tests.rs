@@ -51,7 +51,7 @@ fn words_tell_what_an_invalid_argument_is() {
         ),
         ("Request payload size exceeds the limit: 20971520 bytes.", ErrorClass::TooLarge),
         ("Penalty is not enabled for models/gemini-3", ErrorClass::Unsupported),
-        (r#"Invalid JSON payload received. Unknown name \"x\": Cannot find field."#, ErrorClass::Unsupported),
+        (r#"Invalid JSON payload received. Unknown name \"x\": Cannot find field."#, ErrorClass::InvalidRequest),
         (
             "Please ensure that function response turn comes immediately after a function call turn.",
             ErrorClass::InvalidRequest,
@@ -63,7 +63,7 @@ fn words_tell_what_an_invalid_argument_is() {
 }
 
 #[test]
-fn a_quota_of_a_day_is_no_rate() {
+fn a_quota_of_nothing_is_no_rate() {
     let retry = r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"46.5s"}"#;
     let quota = |id: &str, value: &str| {
         let violation = format!(r#"{{"quotaMetric":"m","quotaId":"{id}","quotaValue":"{value}"}}"#);
@@ -74,7 +74,8 @@ fn a_quota_of_a_day_is_no_rate() {
     check(429, &body(retry), ErrorClass::RateLimited, message, Some(46_500));
     let minute = quota("GenerateRequestsPerMinutePerProjectPerModel", "10");
     check(429, &body(&minute), ErrorClass::RateLimited, message, Some(46_500));
-    check(429, &body(&quota("GenerateRequestsPerDayPerProjectPerModel", "250")), ErrorClass::Quota, message, None);
+    let day = quota("GenerateRequestsPerDayPerProjectPerModel", "250");
+    check(429, &body(&day), ErrorClass::RateLimited, message, Some(46_500));
     check(429, &body(&quota("GenerateRequestsPerMinutePerProjectPerModel", "0")), ErrorClass::Quota, message, None);
 }
 
