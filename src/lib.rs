@@ -27,7 +27,8 @@
 //! 9. **Settle.** [`data_plane::settle`] closes the exchange once, however it ended: into [`telemetry::cells`], and as a record into the ring
 //!    that [`telemetry::access_log`] drains. Its times are those of [`data_plane::clock`].
 //!
-//! Beside all this, on its own thread, [`control_plane`] handles signals, reloads, addresses, certificates and the admin listener.
+//! Beside all this, on its own thread, [`control_plane`] handles signals, reloads, addresses, certificates, the clouds' credentials
+//! ([`control_plane::credentials`], handed over in [`config::cloud`]) and the admin listener.
 //! [`error`] says what each failure means, [`limits`] why each bound is what it is, [`node`] what the threads share. `ARCHITECTURE.md` has the
 //! map and the invariants.
 

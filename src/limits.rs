@@ -132,6 +132,12 @@ pub const CONFIG_FILES_MAX: usize = 256;
 /// Largest file that `${file:}` or `${credential:}` may name, in bytes. Service account keys stay under 4 KiB.
 pub const CONFIG_SECRET_BYTES_MAX: usize = 64 * 1024;
 
+/// Longest answer of a server that gives out credentials, in bytes. Tokens stay under 4 KiB, STS wraps them in as much again.
+pub const CREDENTIAL_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Cloud accounts whose credentials are fetched at once. Each is a connection for as long as the server thinks.
+pub const CREDENTIAL_FETCHES_MAX: usize = 8;
+
 /// Most errors that one load reports. More than a screen of them helps nobody.
 pub const CONFIG_ERRORS_MAX: usize = 50;
 

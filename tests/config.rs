@@ -8,6 +8,7 @@
 
 use ringway::config::{
     checked,
+    cloud::AuthSource,
     interpolate::Lookup,
     load,
     settings::Settings,
@@ -17,6 +18,7 @@ use std::{
     fmt::Write,
     fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// The surroundings that the cases refer to.
@@ -32,6 +34,8 @@ impl Lookup for Surroundings {
             "CREDENTIALS_DIRECTORY" => "/credentials".to_owned(),
             "CA_FILE" => format!("{directory}/ca.pem"),
             "NOT_CA_FILE" => format!("{directory}/not-a-certificate.pem"),
+            "SERVICE_ACCOUNT_FILE" => service_account_file(),
+            "AWS_REGION" => "eu-central-1".to_owned(),
             "WORD" => "word".to_owned(),
             "EMPTY" => String::new(),
             _ => return None,
@@ -46,6 +50,37 @@ impl Lookup for Surroundings {
             _ => Err("no such file".to_owned()),
         }
     }
+}
+
+/// A service account's key file, made of a key that opens nothing.
+fn service_account_file() -> String {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let key = fs::read(root.join("tests/keys/service-account.der")).expect("the key");
+        let lines = base64(&key);
+        let [begin, end] = ["BEGIN", "END"].map(|word| format!("-----{word} PRIVATE KEY-----"));
+        let key = format!("{begin}\\n{lines}\\n{end}\\n");
+        let text = format!(
+            "{{\"type\": \"service_account\", \"client_email\": \"robot@example.com\", \"private_key\": \"{key}\"}}"
+        );
+        let path = std::env::temp_dir().join(format!("ringway-service-account-{}.json", std::process::id()));
+        fs::write(&path, text).expect("a temporary file");
+        path
+    });
+    file.to_str().expect("UTF-8").to_owned()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word =
+            chunk.iter().enumerate().fold(0_u32, |word, (place, byte)| word | u32::from(*byte) << (16 - 8 * place));
+        let digits = (0..=chunk.len()).map(|place| char::from(ALPHABET[(word >> (18 - 6 * place)) as usize & 63]));
+        text.extend(digits.chain(std::iter::repeat_n('=', 3 - chunk.len())));
+    }
+    text
 }
 
 #[test]
@@ -89,7 +124,7 @@ fn cases(directory: &str) -> Vec<(String, PathBuf)> {
 }
 
 fn compare(directory: &str, name: &str, found: &str) {
-    let found = found.replace(env!("CARGO_MANIFEST_DIR"), "$ROOT");
+    let found = found.replace(env!("CARGO_MANIFEST_DIR"), "$ROOT").replace(&service_account_file(), "$SERVICE_ACCOUNT");
     assert!(!found.contains("canary"), "{name} shows a secret:\n{found}");
     let path = Path::new(directory).join(format!("{name}.txt"));
     if std::env::var("GOLDEN").is_ok_and(|value| value == "update") {
@@ -123,8 +158,12 @@ fn describe(snapshot: &Snapshot, settings: &Settings) -> String {
         assert!(head.ends_with("\r\n") && head.lines().all(|line| line.contains(": ")), "{head:?}");
         assert!(headers.iter().all(|name| head.contains(&format!("\r\n{name}: "))), "every header is in the lines");
         let names: Vec<_> = head.lines().map(|line| line.split_once(": ").map_or("", |(name, _)| name)).collect();
+        let auth = match &deployment.auth {
+            AuthSource::Headers => String::new(),
+            AuthSource::Cloud(account) => format!("; {account:?}"),
+        };
         line(format!(
-            "deployment {}: {} is {:?} of {} at endpoint {}{}; lines: {}; {:?}",
+            "deployment {}: {} is {:?} of {} at endpoint {}{}; lines: {}; {:?}{auth}",
             deployment.index,
             deployment.name,
             deployment.upstream_model,

@@ -1,11 +1,12 @@
 //! From a checked configuration to the snapshot that exchanges run under.
 //!
 //! Everything that an exchange would otherwise compute is computed here: header lines, lookups, TLS configurations. An
-//! endpoint that has not changed is taken from the previous snapshot, so a reload keeps its addresses, its TLS sessions and
+//! endpoint or cloud account that has not changed is taken from the previous snapshot, so a reload keeps its addresses, its TLS sessions, its credential and
 //! the connections that the shards hold to it. System roots are read only when a new TLS endpoint needs them.
 
 use super::{
     checked::{Account, Checked, CheckedDeployment},
+    cloud::{AuthSource, CloudAccount, CloudSource, GoogleSource, google_file::GoogleFile},
     diagnostic::Report,
     load::read_bounded,
     lookup::ConfigMap,
@@ -16,14 +17,18 @@ use super::{
 };
 use crate::{
     catalog::{self, Model},
-    limits::CA_FILE_BYTES_MAX,
+    limits::{CA_FILE_BYTES_MAX, CONFIG_SECRET_BYTES_MAX},
     policy::keys,
     providers::{USER_AGENT, traits},
 };
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::Path,
+    sync::Arc,
+};
 
 /// Builds the snapshot; `None` after an error in `report`.
 pub fn snapshot(
@@ -32,7 +37,8 @@ pub fn snapshot(
     previous: Option<&Snapshot>,
     report: &mut Report<'_>,
 ) -> Option<Snapshot> {
-    let endpoints = Endpoints::build(&checked, previous, report)?;
+    let (clouds, endpoints) = (clouds(&checked, previous, report), Endpoints::build(&checked, previous, report)?);
+    let clouds = clouds?;
     let mut keys = ConfigMap::with_capacity_and_hasher(checked.keys.len(), Default::default());
     for (index, key) in checked.keys.into_iter().enumerate() {
         let client_key = ClientKey { index: index as u32, name: key.name.into(), expires_at_s: key.expires_at_s };
@@ -44,7 +50,7 @@ pub fn snapshot(
         let account = &checked.accounts[deployment.account];
         let endpoint = endpoints.by_account[&deployment.account];
         let own = catalog.get(deployment.name.as_str()).cloned();
-        Arc::new(self::deployment(index as u32, deployment, account, endpoint, own))
+        Arc::new(self::deployment(index as u32, deployment, account, endpoint, own, &clouds))
     });
     let deployments: Vec<_> = deployments.collect();
     let mut groups = ConfigMap::default();
@@ -77,7 +83,34 @@ pub fn snapshot(
         deployments,
         endpoints: endpoints.all,
         catalog,
+        cloud_accounts: clouds.into_values().collect(),
     })
+}
+
+/// The accounts whose credential is fetched, by their position, as far as deployments use them; `None` after an error. One that has
+/// not changed is taken from the previous snapshot, with its credential.
+fn clouds(
+    checked: &Checked,
+    previous: Option<&Snapshot>,
+    report: &mut Report<'_>,
+) -> Option<BTreeMap<usize, Arc<CloudAccount>>> {
+    let mut accounts = BTreeMap::new();
+    for index in checked.deployments.iter().map(|deployment| deployment.account).collect::<BTreeSet<_>>() {
+        let account = &checked.accounts[index];
+        let Some(source) = &account.cloud else { continue };
+        if let CloudSource::Google(GoogleSource::File(file)) = source
+            && let Err(cause) = read_bounded(file, CONFIG_SECRET_BYTES_MAX).and_then(|text| GoogleFile::parse(&text))
+        {
+            let path = join(&account.path, "service_account_file");
+            let help = "the JSON file that Google Cloud makes for a key of a service account, readable by the user that runs ringway";
+            report.error_help(&path, format!("the file cannot be used: {cause}"), help);
+        }
+        let is_unchanged = |known: &&Arc<CloudAccount>| *known.name == *account.path && known.source == *source;
+        let known = previous.and_then(|previous| previous.cloud_accounts.iter().find(is_unchanged));
+        let made = || Arc::new(CloudAccount::new(account.path.as_str(), source.clone()));
+        accounts.insert(index, known.cloned().unwrap_or_else(made));
+    }
+    report.errors.is_empty().then_some(accounts)
 }
 
 fn deployment(
@@ -86,6 +119,7 @@ fn deployment(
     account: &Account,
     endpoint: u32,
     own: Option<Arc<Model>>,
+    clouds: &BTreeMap<usize, Arc<CloudAccount>>,
 ) -> Deployment {
     let mut lines = format!("host: {}\r\n", account.base.host_header()).into_bytes();
     for (name, value) in &account.headers {
@@ -110,6 +144,7 @@ fn deployment(
         endpoint,
         base_path: account.base.path.clone(),
         upstream_model: checked.model.as_deref().map(Box::from),
+        auth: clouds.get(&checked.account).cloned().map_or(AuthSource::Headers, AuthSource::Cloud),
         headers: account.headers.clone(),
         http1_chat_start: http1_chat_start(&account.base.path, &lines),
         http1_lines: Secret::new(lines),

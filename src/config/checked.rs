@@ -9,6 +9,7 @@
 
 mod accounts;
 mod client_keys;
+mod clouds;
 mod facts;
 mod listeners;
 mod models;

@@ -5,7 +5,7 @@
 //! kind takes part when its `..._BASE_URL` is set. `..._BASE_URL` replaces the address of any kind.
 
 use super::{diagnostic::Diagnostic, interpolate::Lookup, raw};
-use crate::providers::{Provider, registry};
+use crate::providers::{Auth, Provider, registry};
 
 /// The configuration that the environment describes, without keys or listeners of its own.
 pub fn config(lookup: &dyn Lookup) -> Result<raw::Config, Diagnostic> {
@@ -22,6 +22,10 @@ pub fn config(lookup: &dyn Lookup) -> Result<raw::Config, Diagnostic> {
 }
 
 fn account(provider: &Provider, lookup: &dyn Lookup) -> Option<raw::Provider> {
+    // Keys of a cloud are for everything that the machine does there, and say neither where nor which project.
+    if matches!(provider.auth, Auth::Aws | Auth::Google) {
+        return None;
+    }
     let set = |name: &str| lookup.env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let base_url = set(&provider.base_url_env());
     let credential = match provider.credential_env {

@@ -190,12 +190,41 @@ pub struct Provider {
     /// What it is; `ringway providers` lists the choices. "openai-compatible" fits every other server of that API.
     #[schemars(schema_with = "provider_kinds")]
     pub kind: String,
-    /// Where its API is, including the version segment. The kind's own address when not given.
+    /// Where its API is, including the version segment. The kind's own address when not given. For kind "vertex" an address without a
+    /// path is followed by the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
     /// What we show the provider. Keep it out of the file: "${env:NAME}", "${file:/path}" or "${credential:NAME}".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SecretText>,
+    /// For kind "bedrock": AWS's name of the region, for example "eu-central-1".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// For kind "bedrock": a profile with keys in ~/.aws/credentials or ~/.aws/config, or in the files that AWS_SHARED_CREDENTIALS_FILE and
+    /// AWS_CONFIG_FILE name. Without a profile and keys: the environment,
+    /// web identity, the default profile, the container's or the instance's credentials, whichever comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// For kind "bedrock": access key, together with secret_access_key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// For kind "bedrock". Keep it out of the file: "${env:NAME}", "${file:/path}" or "${credential:NAME}".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_access_key: Option<SecretText>,
+    /// For kind "bedrock": the third part of temporary keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<SecretText>,
+    /// For kind "vertex": id of the Google Cloud project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// For kind "vertex": a region such as "europe-west4", "eu", "us" or "global".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// For kind "vertex": JSON key of a service account; absolute path, with LoadCredential=vertex.json:/path in systemd's unit
+    /// "${env:CREDENTIALS_DIRECTORY}/vertex.json". Without it: GOOGLE_APPLICATION_CREDENTIALS, gcloud's own
+    /// file or the metadata server, whichever comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_file: Option<String>,
     /// PEM file with certificate authorities to trust besides the system's; absolute path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
@@ -225,6 +254,14 @@ impl Provider {
             kind: kind.to_owned(),
             base_url: None,
             credential: None,
+            region: None,
+            profile: None,
+            access_key_id: None,
+            secret_access_key: None,
+            session_token: None,
+            project: None,
+            location: None,
+            service_account_file: None,
             ca_file: None,
             http: Http::Auto,
             allow_plaintext: false,

@@ -2,9 +2,13 @@
 //!
 //! A snapshot is built whole, off the data plane, and swapped in one step; exchanges that have begun finish on theirs.
 //! Everything an exchange needs is precomputed here: header blocks, lookups, limits in their final units.
-//! Nothing in it changes after it is published, except `Endpoint::addresses`, which the resolver replaces.
+//! Nothing in it changes after it is published, except `Endpoint::addresses`, which the resolver replaces, and the cells of
+//! `cloud_accounts`.
 
-use super::lookup::ConfigMap;
+use super::{
+    cloud::{self, AuthSource, CloudAccount},
+    lookup::ConfigMap,
+};
 use crate::{
     catalog::{self, Model},
     dialects::canonical::ModelTraits,
@@ -31,6 +35,8 @@ pub struct Snapshot {
     pub deployments: Vec<Arc<Deployment>>,
     /// Every distinct upstream address; `Deployment::endpoint` is a position here.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Every account whose credential is fetched; deployments hold theirs.
+    pub cloud_accounts: Vec<Arc<CloudAccount>>,
     /// What the operator says of models, over what the built-in catalog says: by account and the name that goes upstream, with `/` between them.
     pub catalog: ConfigMap<Box<str>, Arc<Model>>,
 }
@@ -123,11 +129,13 @@ pub struct Deployment {
     pub base_path: Box<str>,
     /// The model name to send. `None`: the client's name less the group's prefix.
     pub upstream_model: Option<Box<str>>,
+    /// Where the credential is, beside `headers`.
+    pub auth: AuthSource,
     /// Whose part of the built-in catalog describes its models.
     pub catalog: &'static str,
     /// What is known of `upstream_model`; `None` if nothing is, or if the name is the client's. [`Snapshot::model`] answers for both.
     pub model: Option<Arc<Model>>,
-    /// What of the credential goes into each request: header name (lower case) and value. Values are secret.
+    /// What of the configured credential goes into each request: header name (lower case) and value. Values are secret.
     pub headers: Vec<(Box<str>, Secret)>,
     /// The constant lines of an HTTP/1.1 request head to this deployment: host, credential, user-agent, accept-encoding;
     /// each ends with CRLF. Secret.
@@ -147,15 +155,13 @@ pub fn http1_chat_start(base_path: &str, lines: &[u8]) -> Secret {
 }
 
 impl Deployment {
-    /// True if a provider's text repeats the credential that it was shown. Nothing shorter than 8 bytes is looked for: that
-    /// is no credential, and would be found by chance.
+    /// True if a provider's text repeats the credential that it was shown.
     pub fn is_credential_in(&self, text: &[u8]) -> bool {
-        self.headers.iter().any(|(_, value)| {
-            let value = value.expose();
-            // `Bearer`, `Basic` and the like are no secret.
-            let secret = value.rsplit(|byte| *byte == b' ').next().unwrap_or(value);
-            secret.len() >= 8 && memchr::memmem::find(text, secret).is_some()
-        })
+        let is_fetched = match &self.auth {
+            AuthSource::Headers => false,
+            AuthSource::Cloud(account) => account.is_credential_in(text),
+        };
+        is_fetched || self.headers.iter().any(|(_, value)| cloud::holds(text, value))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The process's life, one turn at a time.
 //!
 //! ```text
-//! Starting --every pool settled, or 5 s--> Serving
+//! Starting --every pool settled and account asked, or 5 s--> Serving
 //! Starting, Serving --Stop--> Draining --every shard ended--> Drained
 //!                             Draining --Stop, or drain time--> Stopping --every shard ended--> Cut
 //!                                                               Stopping --2 s--> Abandoned
@@ -12,10 +12,12 @@
 //! minute. The watchdog is fed only while every shard turns, so a shard that hangs ends the process, and with it the hang.
 //!
 //! A reload that fails changes nothing and says so in the log, in the status and in the metrics. One that names new hosts comes into force
-//! when these have been looked up, two seconds later at most; a second one meanwhile takes its place.
+//! when these have been looked up, and new cloud accounts have been asked for credentials, two seconds later at most; a second one meanwhile
+//! takes its place.
 
 use super::{
     certificates::{Certificates, Refreshed},
+    credentials,
     health::Health,
     notify::Notifier,
     outcome::ReloadOutcome,
@@ -45,7 +47,8 @@ use tokio::sync::Notify;
 /// Loads the configuration. Given are the snapshot in force and the generation that the new one must have.
 pub type ReloadFn = Box<dyn FnMut(Option<&Snapshot>, u64) -> Result<Snapshot, String> + Send>;
 
-/// Begins to look up the names of a snapshot that have no address yet; the flag is set when that is over.
+/// Begins to look up the names of a snapshot that have no address yet, and to fetch credentials that were never fetched; the flag
+/// is set when that is over.
 pub type LookUpFn = Box<dyn FnMut(Arc<Snapshot>) -> Arc<AtomicBool> + Send>;
 
 /// Starts the shard of this index again; its state has been made ready for that.
@@ -85,8 +88,8 @@ pub(super) struct Parts {
     pub notifier: Notifier,
     pub outcome: ReloadOutcome,
     pub watchdog: Option<Duration>,
-    /// Wakes the resolver after a reload.
-    pub reloaded: Arc<Notify>,
+    /// Wake the resolver and whoever else follows the configuration after a reload.
+    pub reloaded: Vec<Arc<Notify>>,
 }
 
 pub(super) struct Life {
@@ -102,7 +105,7 @@ pub(super) struct Life {
     restarts: Box<[Restarts]>,
 }
 
-/// A new configuration whose names are looked up before it comes into force.
+/// A new configuration whose names are looked up, and credentials fetched, before it comes into force.
 struct Arriving {
     snapshot: Arc<Snapshot>,
     looked_up: Arc<AtomicBool>,
@@ -123,8 +126,9 @@ const RESTART_WAIT_MIN: Duration = Duration::from_secs(1);
 /// A shard that lived this long has recovered.
 const RESTART_FORGIVEN: Duration = Duration::from_secs(60);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(5);
-/// What a new configuration waits for the first addresses of its names. A name that does not resolve must not hold up the rest.
-const FIRST_ADDRESSES: Duration = Duration::from_secs(2);
+/// What a new configuration waits for the first addresses of its names and the first credentials of its accounts. One that cannot be had must
+/// not hold up the rest.
+const FIRST_FETCHES: Duration = Duration::from_secs(2);
 
 impl Life {
     pub fn new(parts: Parts, now: Instant) -> Life {
@@ -154,7 +158,8 @@ impl Life {
             Phase::Starting => {
                 self.restart_dead_shards(now);
                 let settled = |shard: &Arc<ShardState>| shard.pools_settled.load(Acquire);
-                if now >= self.settle_by || self.parts.node.shards.iter().all(settled) {
+                let has_credentials = || !credentials::lacks_credentials(&self.parts.node.snapshot.load());
+                if now >= self.settle_by || (self.parts.node.shards.iter().all(settled) && has_credentials()) {
                     self.serve();
                 }
             }
@@ -243,9 +248,9 @@ impl Life {
             Err(why) => return self.reloaded(Err(why), now),
         };
         resolver::prefill(&snapshot, Some(&self.parts.node.snapshot.load()));
-        if resolver::lacks_addresses(&snapshot) {
+        if resolver::lacks_addresses(&snapshot) || credentials::lacks_credentials(&snapshot) {
             let looked_up = (self.parts.look_up)(Arc::clone(&snapshot));
-            self.arriving = Some(Arriving { snapshot, looked_up, by: now + FIRST_ADDRESSES });
+            self.arriving = Some(Arriving { snapshot, looked_up, by: now + FIRST_FETCHES });
         } else {
             self.reloaded(Ok(snapshot), now);
         }
@@ -285,7 +290,7 @@ impl Life {
                 }
                 node.publish(snapshot);
                 node.process.add(ProcessCell::Reloads, 1);
-                self.parts.reloaded.notify_one();
+                self.parts.reloaded.iter().for_each(|follower| follower.notify_one());
                 let status = format!("configuration reloaded: generation {} is in force", node.generation());
                 operator_log::info(format_args!("{status}"));
                 (true, status)

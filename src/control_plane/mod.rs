@@ -2,7 +2,7 @@
 //!
 //! It takes the process through its life (see `life.rs` for the states): tells the service manager when it is ready, loads
 //! the configuration again when asked, drains when told to stop, starts shards again that have died, and meanwhile keeps
-//! upstream addresses and the downstream certificate fresh and answers the admin listener.
+//! upstream addresses, the clouds' credentials and the downstream certificate fresh and answers the admin listener.
 //!
 //! Shards never wait for this thread. What they need from it is published in `Node`; what it knows of them are their
 //! cells and flags. It must not reach into the data plane: how a shard is started, and how configuration is read, are
@@ -10,6 +10,7 @@
 
 pub mod admin;
 pub mod certificates;
+pub mod credentials;
 pub mod health;
 pub mod life;
 pub mod listeners;
@@ -27,6 +28,7 @@ use crate::{
 };
 use admin::{Admin, AdminListener};
 use certificates::Certificates;
+use credentials::{CloudFetch, Credentials};
 use health::Health;
 use life::{Life, Parts};
 use notify::Notifier;
@@ -106,7 +108,7 @@ async fn control(args: ControlArgs) -> io::Result<Ended> {
     let now = Instant::now();
     let mut signals = if handle_signals { Some(Signals::new()?) } else { None };
     let health = Arc::new(Health::new(Arc::clone(&node), now));
-    let reloaded = Arc::new(Notify::new());
+    let (addresses_wanted, credentials_wanted) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
 
     let facts = Arc::new(Admin {
         node: Arc::clone(&node),
@@ -123,12 +125,15 @@ async fn control(args: ControlArgs) -> io::Result<Ended> {
         });
     }
     let lookup = SystemLookup::default();
-    tokio::spawn(Resolver::new(Arc::clone(&node), lookup.clone()).run(Arc::clone(&reloaded)));
+    tokio::spawn(Resolver::new(Arc::clone(&node), lookup.clone()).run(Arc::clone(&addresses_wanted)));
+    let fetch = Arc::new(CloudFetch::new(lookup.clone()));
+    tokio::spawn(Credentials::new(Arc::clone(&node), Arc::clone(&fetch)).run(Arc::clone(&credentials_wanted)));
     let look_up = Box::new(move |snapshot: Arc<Snapshot>| {
-        let (lookup, done) = (lookup.clone(), Arc::new(AtomicBool::new(false)));
+        let (lookup, fetch, done) = (lookup.clone(), Arc::clone(&fetch), Arc::new(AtomicBool::new(false)));
         let looked_up = Arc::clone(&done);
         tokio::spawn(async move {
-            resolver::first_addresses(&snapshot, &lookup).await;
+            let addresses = resolver::first_addresses(&snapshot, &lookup);
+            tokio::join!(addresses, credentials::first_credentials(&snapshot, &*fetch));
             done.store(true, Release);
         });
         looked_up
@@ -145,7 +150,7 @@ async fn control(args: ControlArgs) -> io::Result<Ended> {
         notifier: args.notifier,
         outcome: args.outcome,
         watchdog: args.watchdog,
-        reloaded,
+        reloaded: vec![addresses_wanted, credentials_wanted],
     };
     let mut life = Life::new(parts, now);
     let mut turn = tokio::time::interval(TURN);

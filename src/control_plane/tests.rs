@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    config::cloud::{CloudAccount, CloudSource, GoogleSource},
     node::{EndOnDrop, Phase},
     telemetry::{
         access_log::writer::{Destination, LogWriter},
@@ -39,19 +40,27 @@ fn shard(node: &Arc<Node>) {
 }
 
 fn start(handle_signals: bool, log: impl FnOnce(&Arc<Node>) -> Option<LogCommands>) -> Running {
+    start_with(fixtures::empty, handle_signals, log)
+}
+
+fn start_with(
+    snapshot: impl Fn(u64) -> Snapshot + Send + 'static,
+    handle_signals: bool,
+    log: impl FnOnce(&Arc<Node>) -> Option<LogCommands>,
+) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("notify");
     let manager = UnixDatagram::bind(&path).expect("manager");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let admin_port = listener.local_addr().expect("bound").port();
-    let node = Arc::new(Node::new(Arc::new(fixtures::empty(1)), 1));
+    let node = Arc::new(Node::new(Arc::new(snapshot(1)), 1));
     shard(&node);
     let (sender, receiver) = commands();
     let args = ControlArgs {
         node: Arc::clone(&node),
         admin: vec![AdminListener::Tcp(listener)],
         admin_hosts: Vec::new(),
-        reload: Box::new(|_, generation| Ok(fixtures::empty(generation))),
+        reload: Box::new(move |_, generation| Ok(snapshot(generation))),
         restart_shard: Box::new(|_| Ok(())),
         certificates: None,
         log: log(&node),
@@ -103,6 +112,48 @@ fn from_ready_over_reload_to_drained() {
     running.commands.try_send(Command::Stop).expect("running");
     running.await_message("STOPPING=1");
     assert_eq!(running.end(), Ended::Drained);
+}
+
+/// Ready means: asked for its credential. A reload asks again, because the file may be another.
+#[test]
+fn credentials_of_clouds_are_there_when_ready_and_new_after_a_reload() {
+    let (sender, urls) = mpsc::channel();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let server = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let answers = [("POST /token", 200, r#"{"access_token":"canary-token","expires_in":3599}"#)];
+            let server = credentials::fixtures::Server::start(&answers).await;
+            sender.send(server.url()).expect("received below");
+            let _ = ended.await;
+            server.asked().len()
+        })
+    });
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("key.json");
+    let url = urls.recv().expect("sent above");
+    std::fs::write(&file, credentials::fixtures::service_account(&format!("{url}/token"))).expect("written");
+    let account = Arc::new(CloudAccount::new("providers.vertex", CloudSource::Google(GoogleSource::File(file))));
+    let held = Arc::clone(&account);
+    let with_account = move |generation| {
+        let mut snapshot = fixtures::empty(generation);
+        snapshot.cloud_accounts.push(Arc::clone(&held));
+        snapshot
+    };
+    let running = start_with(with_account, false, |_| None);
+    running.await_message("READY=1");
+    assert!(account.with_current(unix_s(), |_| ()).is_some());
+
+    running.commands.try_send(Command::Reload).expect("running");
+    let fetched = |metrics: &str| metrics.contains("\nringway_credential_refreshes_total 2\n");
+    while !fetched(&running.ask("/metrics")) {
+        thread::yield_now();
+    }
+    assert!(!running.ask("/metrics").contains("canary"));
+    running.commands.try_send(Command::Stop).expect("running");
+    assert_eq!(running.end(), Ended::Drained);
+    end.send(()).expect("it waits");
+    assert_eq!(server.join().expect("no panic"), 2);
 }
 
 #[test]

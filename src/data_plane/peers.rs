@@ -5,6 +5,7 @@
 
 use super::upstream::{Content, Piece, RequestBody, UpstreamContext, UpstreamRequest};
 use crate::{
+    config::cloud::AuthSource,
     config::snapshot::{Deployment, Endpoint, EndpointKey, HttpVersions, Pool as Bounds, Secret, http1_chat_start},
     dialects::wire::Dialect,
     providers::{Auth, Provider, Quirks},
@@ -194,6 +195,7 @@ pub fn deployment() -> Deployment {
         upstream_model: None,
         catalog: "openai",
         model: None,
+        auth: AuthSource::Headers,
         headers: vec![("authorization".into(), Secret::new(*b"Bearer abc"))],
         http1_lines: Secret::new(*b"host: peer.test\r\n"),
         http1_chat_start: http1_chat_start("/v1", b"host: peer.test\r\n"),

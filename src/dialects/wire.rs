@@ -11,13 +11,15 @@ pub enum Dialect {
     Anthropic,
     /// Google's generateContent and its siblings.
     Gemini,
+    /// AWS's Converse.
+    BedrockConverse,
 }
 
 impl Dialect {
     /// The version segment that belongs into a base URL, where SDKs of the dialect leave it out of theirs.
     pub fn version_path(self) -> Option<&'static str> {
         match self {
-            Dialect::OpenAi => None,
+            Dialect::OpenAi | Dialect::BedrockConverse => None,
             Dialect::Anthropic => Some("/v1"),
             Dialect::Gemini => Some("/v1beta"),
         }
@@ -65,6 +67,7 @@ pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect) -> Way {
         Dialect::OpenAi => Wire::OpenAiChat,
         Dialect::Anthropic => Wire::AnthropicMessages,
         Dialect::Gemini => Wire::GeminiContent,
+        Dialect::BedrockConverse => return Way::None,
     };
     Way::Between { client, upstream }
 }

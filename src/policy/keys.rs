@@ -27,7 +27,8 @@ pub fn generate(random: &dyn SecureRandom) -> Result<String, ring::error::Unspec
     Ok(format!("{PREFIX}{}", base64url(&bytes)))
 }
 
-fn base64url(bytes: &[u8]) -> String {
+/// Base64 as URLs and tokens write it, without padding.
+pub fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -21,6 +21,10 @@ pub enum Auth {
     Header(&'static str),
     /// None is needed (self-hosted servers); one that is configured is sent like `Bearer`.
     None,
+    /// AWS: each request is signed, unless a credential is configured, which is sent like `Bearer`.
+    Aws,
+    /// Google's cloud: a token that is fetched, sent like `Bearer`.
+    Google,
 }
 
 /// One provider, as the registry lists it.
@@ -30,7 +34,8 @@ pub struct Provider {
     pub id: &'static str,
     /// Name for people.
     pub title: &'static str,
-    /// Base URL including the version segment, without a slash at the end; empty where the operator has to give it.
+    /// Base URL including the version segment, without a slash at the end; empty where the operator has to give it,
+    /// or a region or project that it depends on.
     pub base_url: &'static str,
     /// Environment variable that usually holds the credential; empty where there is none.
     pub credential_env: &'static str,

@@ -101,6 +101,10 @@ pub enum ProcessCell {
     DnsLookups,
     /// Of these, failed, empty or timed out.
     DnsFailures,
+    /// Credentials of cloud accounts fetched.
+    CredentialRefreshes,
+    /// Attempts to, that failed; the credential before stays in use until it expires.
+    CredentialFailures,
     /// Certificate files refused after a change; the old certificate stayed.
     CertificateFailures,
     /// Unix time at which the served certificate was loaded, in seconds; 0 without downstream TLS (gauge).

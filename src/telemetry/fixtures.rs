@@ -2,6 +2,7 @@
 
 use crate::{
     config::{
+        cloud::AuthSource,
         lookup::ConfigMap,
         snapshot::{
             ClientKey, Deadlines, Deployment, Endpoint, EndpointKey, HttpVersions, ModelGroup, Pool, Secret, Server,
@@ -50,6 +51,7 @@ pub fn empty(generation: u64) -> Snapshot {
         catalog: Default::default(),
         deployments: Vec::new(),
         endpoints: Vec::new(),
+        cloud_accounts: Vec::new(),
     }
 }
 
@@ -93,6 +95,7 @@ pub fn add_deployment(snapshot: &mut Snapshot, name: &str) -> u32 {
         upstream_model: None,
         catalog: "openai",
         model: None,
+        auth: AuthSource::Headers,
         headers: Vec::new(),
         http1_lines: Secret::new(Vec::new()),
         http1_chat_start: http1_chat_start("/v1", b""),

@@ -230,6 +230,18 @@ pub static METRICS: &[Metric] = &[
         Counter,
         "Lookups that failed, were empty or took too long; the last good addresses stay in use.",
     ),
+    process(
+        ProcessCell::CredentialRefreshes,
+        "ringway_credential_refreshes_total",
+        Counter,
+        "Keys and tokens fetched for accounts of the clouds.",
+    ),
+    process(
+        ProcessCell::CredentialFailures,
+        "ringway_credential_failures_total",
+        Counter,
+        "Fetches that failed; the key or token before stays in use until it expires.",
+    ),
     Metric {
         name: "ringway_config_generation",
         kind: Gauge,

@@ -1,10 +1,11 @@
 //! Checks of `[providers.NAME]`: where a provider is, and what we show it.
 
-use super::listeners::absolute;
+use super::{clouds, listeners::absolute};
 use crate::{
     catalog,
     config::{
         address::{self, BaseUrl},
+        cloud::CloudSource,
         diagnostic::{Report, quote},
         raw,
         settings::{Listen, Settings},
@@ -28,6 +29,8 @@ pub struct Account {
     pub pool: Pool,
     /// Lower-case names; the credential's header first.
     pub headers: Vec<(Box<str>, Secret)>,
+    /// Where a credential that is fetched comes from.
+    pub cloud: Option<CloudSource>,
 }
 
 pub(super) fn accounts(config: &raw::Config, settings: &Settings, report: &mut Report<'_>) -> Vec<Account> {
@@ -50,11 +53,12 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
         report.error(&join(&path, "kind"), format!("{} is not a known kind", quote(&raw.kind)));
         &registry::PROVIDERS[0]
     });
+    let cloud = clouds::cloud(raw, provider, &path, report);
     // As with the kinds, only the schema refuses another name.
     let catalog = raw.catalog.as_deref().and_then(|name| catalog::providers().find(|listed| *listed == name));
     Account {
         catalog: catalog.unwrap_or(provider.id),
-        base: base_url(raw, provider, settings, &path, report),
+        base: base_url(raw, provider, cloud.base_url.as_deref(), settings, &path, report),
         http: match raw.http {
             raw::Http::Auto => HttpVersions::Auto,
             raw::Http::Http1 => HttpVersions::Http1,
@@ -67,14 +71,17 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
         },
         pool: pool(&raw.pool, &path, report),
         headers: upstream_headers(raw, provider, &path, report),
+        cloud: cloud.source,
         provider,
         path,
     }
 }
 
+/// `usual` is the address of a kind whose address depends on other keys.
 fn base_url(
     raw: &raw::Provider,
     provider: &'static Provider,
+    usual: Option<&str>,
     settings: &Settings,
     account: &str,
     report: &mut Report<'_>,
@@ -82,8 +89,10 @@ fn base_url(
     let path = join(account, "base_url");
     // Stands in after an error, so that the rest can be checked.
     let nowhere = || BaseUrl { tls: true, host: "localhost".into(), port: 443, path: "".into() };
-    let text = match raw.base_url.as_deref() {
+    let text = match raw.base_url.as_deref().or(usual) {
         Some(text) => text,
+        // That what it depends on is missing has been said.
+        None if clouds::is_cloud(provider) => return nowhere(),
         None if provider.base_url.is_empty() => {
             let help = "give the server's address with its version segment, for example http://10.0.0.5:8000/v1";
             report.error_help(
@@ -95,15 +104,8 @@ fn base_url(
         }
         None => provider.base_url,
     };
-    let base = match address::base_url(text) {
-        Ok(mut base) => {
-            if base.path.is_empty()
-                && let Some(version) = provider.dialect.version_path()
-            {
-                base.path = version.into();
-            }
-            base
-        }
+    let mut base = match address::base_url(text) {
+        Ok(base) => base,
         Err(bad) => {
             // Passwords and keys in URLs stand before an '@' or after a '?'.
             let shown = if text.contains(['@', '?']) { "the URL".to_owned() } else { report.quote(&path, text) };
@@ -120,7 +122,13 @@ fn base_url(
         let help = "give the provider's own address (or change server.listen); is an SDK's BASE_URL variable set for this process?";
         report.error_help(&path, message, help);
     }
-    if raw.base_url.is_some() && base.path.is_empty() && !provider_at_root(provider) {
+    if clouds::is_cloud(provider) {
+        if let Some(usual) = usual.and_then(|usual| address::base_url(usual).ok()).filter(|_| base.path.is_empty()) {
+            base.path = usual.path;
+        }
+    } else if let Some(version) = provider.dialect.version_path().filter(|_| base.path.is_empty()) {
+        base.path = version.into();
+    } else if raw.base_url.is_some() && base.path.is_empty() && !provider_at_root(provider) {
         report.warn(&path, "the address has no version segment", "most servers need one, usually /v1");
     }
     if !base.tls && raw.ca_file.is_some() {
@@ -173,12 +181,12 @@ fn upstream_headers(
         Some(credential) => {
             check_credential(credential.expose(), &path, report);
             let (name, value) = match provider.auth {
-                Auth::Bearer | Auth::None => ("authorization", format!("Bearer {}", credential.expose())),
+                Auth::Bearer | Auth::None | Auth::Aws | Auth::Google => ("authorization", format!("Bearer {}", credential.expose())),
                 Auth::Header(name) => (name, credential.expose().to_owned()),
             };
             headers.push((name.into(), Secret::new(value.into_bytes())));
         }
-        None if provider.auth != Auth::None => {
+        None if matches!(provider.auth, Auth::Bearer | Auth::Header(_)) => {
             let help = format!("credential = \"${{env:{}}}\" takes it from the environment", provider.credential_env);
             report.error_help(account, "the key 'credential' is missing", help);
         }
@@ -205,7 +213,7 @@ fn upstream_headers(
 }
 
 /// No message shows the credential, not even its length.
-fn check_credential(credential: &str, path: &str, report: &mut Report<'_>) {
+pub(super) fn check_credential(credential: &str, path: &str, report: &mut Report<'_>) {
     const BYTES_MIN: usize = 8;
     const PLACEHOLDERS: [&str; 6] = ["changeme", "password", "your-api-key", "your_api_key", "placeholder", "xxxxxxxx"];
     if credential.len() < BYTES_MIN {
@@ -246,6 +254,9 @@ fn check_header_name(name: &str, auth: Auth) -> Result<(), (&'static str, &'stat
     ];
     if name == "authorization" || matches!(auth, Auth::Header(own) if own == name) {
         return Err(("this header carries the credential", "set 'credential' instead"));
+    }
+    if name == "x-amz-date" || name == "x-amz-security-token" {
+        return Err(("this header is a part of a signature", "remove it"));
     }
     if OURS.contains(&name) {
         return Err(("Ringway sets or forwards this header itself", "remove it"));

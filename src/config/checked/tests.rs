@@ -1,5 +1,11 @@
 use super::*;
-use crate::{config::address, limits::DEPLOYMENTS_MAX};
+use crate::{
+    config::{
+        address,
+        cloud::{AuthSource, CloudCredential},
+    },
+    limits::DEPLOYMENTS_MAX,
+};
 use proptest::prelude::*;
 use std::{fs, sync::Arc};
 
@@ -119,6 +125,42 @@ fn an_unchanged_endpoint_is_reused() {
     changed.providers.get_mut("p").expect("p").http = raw::Http::Http2;
     let reloaded = built(&changed, Some(&snapshot));
     assert!(!Arc::ptr_eq(&snapshot.endpoints[0], &reloaded.endpoints[0]));
+}
+
+#[test]
+fn an_unchanged_cloud_account_keeps_its_credential() {
+    let vertex = || raw::Provider {
+        project: Some("my-project".to_owned()),
+        location: Some("global".to_owned()),
+        ..raw::Provider::of_kind("vertex")
+    };
+    let mut first = config(vertex());
+    first.models.push(model("a", &["p/a", "p/b"]));
+    let snapshot = built(&first, None);
+    assert_eq!(snapshot.cloud_accounts.len(), 1, "one account, however many deployments");
+    snapshot.cloud_accounts[0].publish(CloudCredential::bearer("token", 10));
+    let has_token = |snapshot: &Snapshot| snapshot.cloud_accounts[0].with_current(9, |_| ()).is_some();
+    let held = |snapshot: &Snapshot| {
+        snapshot.deployments.iter().all(
+            |deployment| matches!(&deployment.auth, AuthSource::Cloud(it) if Arc::ptr_eq(it, &snapshot.cloud_accounts[0])),
+        )
+    };
+    assert!(held(&snapshot));
+
+    // What is done with the account does not matter to who it is.
+    let mut changed = first.clone();
+    changed.models[0].attempts_max = 1;
+    changed.providers.get_mut("p").expect("p").location = Some("europe-west4".to_owned());
+    let reloaded = built(&changed, Some(&snapshot));
+    assert!(has_token(&reloaded) && held(&reloaded));
+
+    let mut changed = first.clone();
+    changed.providers.insert(
+        "p".to_owned(),
+        raw::Provider { region: Some("eu-central-1".to_owned()), ..raw::Provider::of_kind("bedrock") },
+    );
+    let reloaded = built(&changed, Some(&snapshot));
+    assert!(!has_token(&reloaded) && held(&reloaded));
 }
 
 /// A replaced CA file is another trust domain: connections made under the old one must not be used any longer.

@@ -1,5 +1,8 @@
 use super::*;
-use crate::telemetry::fixtures;
+use crate::{
+    config::cloud::{CloudAccount, CloudSource, GoogleSource},
+    telemetry::fixtures,
+};
 use std::{
     net::SocketAddr,
     os::unix::net::UnixDatagram,
@@ -45,7 +48,7 @@ fn subject(load: Load) -> Subject {
         notifier: Notifier::to(path.as_os_str()).expect("connected"),
         outcome: ReloadOutcome::at(directory.path().join("reload")),
         watchdog: Some(Duration::from_secs(10)),
-        reloaded: Arc::new(Notify::new()),
+        reloaded: vec![Arc::new(Notify::new())],
     };
     Subject { life: Life::new(parts, now), node, now, manager, restarted, looked_up, directory }
 }
@@ -102,6 +105,13 @@ fn good(_: Option<&Snapshot>, generation: u64) -> Result<Snapshot, String> {
 fn with_a_new_name(_: Option<&Snapshot>, generation: u64) -> Result<Snapshot, String> {
     let mut snapshot = fixtures::empty(generation);
     fixtures::add_endpoint(&mut snapshot, "new.example", 443);
+    Ok(snapshot)
+}
+
+fn with_a_new_cloud_account(_: Option<&Snapshot>, generation: u64) -> Result<Snapshot, String> {
+    let mut snapshot = fixtures::empty(generation);
+    let source = CloudSource::Google(GoogleSource::Default);
+    snapshot.cloud_accounts.push(Arc::new(CloudAccount::new("providers.vertex", source)));
     Ok(snapshot)
 }
 
@@ -329,6 +339,30 @@ fn a_reload_waits_for_the_addresses_of_new_names() {
     assert_eq!(subject.node.generation(), 2);
     assert!(subject.messages()[0].starts_with("READY=1\n"));
     assert!(subject.outcome().contains("generation 2 is in force"));
+}
+
+#[test]
+fn a_reload_waits_for_the_first_credentials_of_new_accounts() {
+    let mut subject = subject(with_a_new_cloud_account).serving();
+    subject.life.reload(subject.now);
+    subject.after(100);
+    assert_eq!(subject.node.generation(), 1);
+    subject.looked_up.store(true, Release);
+    subject.after(100);
+    assert_eq!(subject.node.generation(), 2);
+}
+
+#[test]
+fn ready_when_every_account_was_asked_for_its_credential() {
+    let mut subject = subject(good);
+    subject.node.publish(Arc::new(with_a_new_cloud_account(None, 2).expect("a snapshot")));
+    subject.node.shards.iter().for_each(|shard| shard.pools_settled.store(true, Release));
+    subject.after(100);
+    assert_eq!(subject.node.phase(), Phase::Starting);
+    // Asked, and refused: readiness is not about whether a provider works.
+    subject.node.snapshot.load().cloud_accounts[0].asked();
+    subject.after(100);
+    assert_eq!(subject.node.phase(), Phase::Serving);
 }
 
 #[test]

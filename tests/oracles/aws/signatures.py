@@ -55,7 +55,7 @@ def request(rng):
         "query": query,
         "headers": headers,
         "body": text(rng, printable, 200) if rng.random() < 0.9 else "",
-        "access_key_id": "AKIA" + text(rng, string.ascii_uppercase + string.digits, 16),
+        "access_key_id": "TEST" + text(rng, string.ascii_uppercase + string.digits, 16),
         "secret_access_key": text(rng, key_text, 40),
         "session_token": text(rng, key_text, 400) if rng.random() < 0.5 else None,
         "region": rng.choice(["us-east-1", "eu-central-1", "ap-northeast-3", "us-gov-west-1", "cn-north-1"]),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    config::cloud::AuthSource,
     config::snapshot::{self, Deadlines, Deployment, Endpoint, ModelGroup, Secret, Snapshot, http1_chat_start},
     data_plane::shard::{self, ShardListener, ShardParts},
     node::{Node, Phase},
@@ -134,6 +135,7 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         upstream_model: None,
         catalog: "openai",
         model: None,
+        auth: AuthSource::Headers,
         headers: Vec::new(),
         http1_lines: Secret::new(*b"host: upstream\r\n"),
         http1_chat_start: http1_chat_start("/v1", b"host: upstream\r\n"),
