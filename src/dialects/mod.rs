@@ -14,6 +14,7 @@
 //!
 //! [`restore`] stands between reading and rendering where composing had to rename or to wrap.
 
+mod answer_tool;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod canonical;
@@ -27,3 +28,6 @@ pub mod passage;
 pub mod restore;
 pub mod translate;
 pub mod wire;
+#[cfg(test)]
+mod fixtures;
+mod open_calls;

@@ -20,7 +20,7 @@
 //! the provider's.
 
 mod hints;
-mod thinking;
+pub(in crate::dialects) mod thinking;
 mod tools;
 mod turns;
 
@@ -150,7 +150,7 @@ impl Composer<'_> {
         let tools = ToolPlan::of(tools, tool_choice.as_ref(), *parallel_tool_calls, output, self.target, self.notes)?
             .with_history(messages, self.notes);
         let limit = output_tokens_max.unwrap_or(self.target.traits.output_tokens_max);
-        let thinking = Thinking::of(reasoning.as_ref(), limit, &tools, messages, self.target, self.notes);
+        let thinking = Thinking::of(reasoning.as_ref(), limit, tools.is_forced(), messages, self.target, self.notes);
 
         self.json.open_object().name("model").string(self.target.model);
         if purpose == Purpose::Message {
@@ -160,7 +160,7 @@ impl Composer<'_> {
         self.tools(&tools)?;
         self.system(system)?;
         self.messages(messages)?;
-        self.thinking(&thinking);
+        thinking.write(&mut self.json);
         self.output_config(output, &thinking, &tools);
         if purpose == Purpose::Message {
             self.stop(stop)?;
@@ -364,7 +364,7 @@ fn is_blank_text(body: &PartBody<'_>) -> bool {
 }
 
 /// Is it empty, or white space alone? Anthropic refuses such texts.
-fn is_blank(text: &Text<'_>) -> bool {
+pub(in crate::dialects) fn is_blank(text: &Text<'_>) -> bool {
     let mut rest = match text {
         Text::Plain(plain) => return plain.trim().is_empty(),
         Text::Escaped(escaped) => &**escaped,

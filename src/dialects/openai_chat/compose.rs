@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use tools::AnswerTool;
 
 mod messages;
-mod names;
+pub(in crate::dialects) mod names;
 mod parts;
 mod schema;
 mod tools;

@@ -6,8 +6,9 @@
 //! Thinking gives way, noted, where the API refuses it: beside a tool that is forced; with a budget, where the limit leaves no room
 //! for it, or where the turn in progress called tools and did not bring its thoughts back.
 
-use super::{Composer, tools::ToolPlan, turns::is_sendable};
+use super::turns::is_sendable;
 use crate::dialects::canonical::{Effort, Message, Notes, PartBody, Reasoning, Role, Target};
+use crate::json::write::Writer;
 
 /// The least budget that is accepted.
 const BUDGET_TOKENS_MIN: u64 = 1_024;
@@ -26,10 +27,11 @@ enum Form {
 }
 
 impl Thinking {
+    /// `limit` is that of the output, in tokens; `is_forced`: the model has to call a tool.
     pub fn of(
         reasoning: Option<&Reasoning>,
         limit: u64,
-        tools: &ToolPlan<'_>,
+        is_forced: bool,
         messages: &[Message<'_>],
         target: &Target<'_>,
         notes: &mut Notes,
@@ -50,13 +52,13 @@ impl Thinking {
                 notes.adapted("reasoning_effort", "Anthropic's least effort is 'low'.");
             }
             let effort = asked.map(|asked| asked.max(Effort::Low).name());
-            if tools.is_forced() {
+            if is_forced {
                 notes.adapted("reasoning_effort", FORCED);
                 return Thinking { effort, ..unsaid };
             }
             return Thinking { form: Form::Adaptive { show }, effort };
         }
-        if tools.is_forced() {
+        if is_forced {
             notes.adapted("reasoning_effort", FORCED);
             return unsaid;
         }
@@ -88,9 +90,10 @@ impl Thinking {
 
 const FORCED: &str = "Anthropic's models do not think where a tool is forced.";
 
-impl Composer<'_> {
-    pub fn thinking(&mut self, thinking: &Thinking) {
-        let (form, budget_tokens, display) = match thinking.form {
+impl Thinking {
+    /// Writes the member `thinking`, if it is said.
+    pub fn write(&self, json: &mut Writer<'_>) {
+        let (form, budget_tokens, display) = match self.form {
             Form::Unsaid => return,
             Form::Disabled => ("disabled", None, None),
             // Unless it is said, some models show nothing, and who asks for thinking elsewhere sees it.
@@ -102,7 +105,7 @@ impl Composer<'_> {
                 ("enabled", Some(budget_tokens), (show == Some(false)).then_some("omitted"))
             }
         };
-        let json = self.json.name("thinking").open_object().name("type").string(form);
+        let json = json.name("thinking").open_object().name("type").string(form);
         if let Some(budget_tokens) = budget_tokens {
             json.name("budget_tokens").number(budget_tokens);
         }
