@@ -176,11 +176,20 @@ pub const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Blocks of an answer of Anthropic's API that may be open at once. There is one; the format could have several.
 pub const OPEN_BLOCKS_MAX: usize = 64;
 
+/// Largest value of a request that an answer of the Responses API repeats, in bytes. The instructions and the tools of coding agents
+/// stay below; a stream repeats each three times.
+pub const ECHO_BYTES_MAX: usize = 32 * 1024;
+
+/// What an answer of the Responses API may say while it is streamed, in bytes: its last event says all of it again. The longest
+/// outputs of models, 128,000 tokens, take an eighth.
+pub const STREAMED_RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Most choices that an answer may have: OpenAI's own limit for `n`.
 pub const CHOICES_MAX: usize = 128;
 
 /// Most calls of tools in one choice of an answer. Agents see a few dozen at once; what a reader remembers of each is 32 bytes.
 pub const CALLS_MAX: usize = 1024;
+
 /// Bytes of interleaved calls that are held until the one before them is complete, for clients whose blocks follow each other.
 /// Inputs of a hundred calls at once take less; a call that never ends must not hold all the others of an answer.
 pub const HELD_CALLS_BYTES_MAX: usize = 1024 * 1024;

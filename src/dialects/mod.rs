@@ -24,6 +24,7 @@ pub mod gemini;
 pub mod models;
 pub mod multipart;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod passage;
 pub mod restore;
 pub mod translate;

@@ -18,10 +18,10 @@ use crate::json::view::{Path, Value};
 use expect::{array, extra, flag, invalid, maybe, name_text, needed, number, object, some, text, whole};
 use std::borrow::Cow;
 
-mod expect;
+pub(crate) mod expect;
 mod messages;
-mod parts;
-mod tools;
+pub(crate) mod parts;
+pub(crate) mod tools;
 
 /// The members that are understood.
 #[derive(Default)]

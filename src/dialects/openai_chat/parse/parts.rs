@@ -96,7 +96,7 @@ fn image<'a>(value: Value<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Re
     Ok(PartBody::Image { source: source(url), detail })
 }
 
-fn audio<'a>(value: Value<'a>, path: &Path<'_>, _: &mut Request<'a>) -> Result<PartBody<'a>, Invalid> {
+pub fn audio<'a>(value: Value<'a>, path: &Path<'_>, _: &mut Request<'a>) -> Result<PartBody<'a>, Invalid> {
     let member = |name| text(needed(object(value, path)?.some(name), &path.member(name))?, &path.member(name));
     let (base64, format) = (member("data")?, member("format")?);
     let media_type = match AUDIO_FORMATS.iter().find(|(known, _)| format.says(known)) {

@@ -190,7 +190,7 @@ fn named_arguments<'a>(function: Value<'a>, path: &Path<'_>) -> Result<(Text<'a>
 }
 
 /// The object that a string holds.
-fn arguments<'a>(said: &Text<'a>) -> Option<Raw<'a>> {
+pub fn arguments<'a>(said: &Text<'a>) -> Option<Raw<'a>> {
     let json: Cow<'a, [u8]> = match said {
         Text::Escaped(Cow::Borrowed(escaped)) if !escaped.contains(&b'\\') => Cow::Borrowed(escaped),
         said => Cow::Owned(said.decoded().into_owned().into_bytes()),
