@@ -142,6 +142,7 @@ fn deployment(
         provider: account.provider,
         quirks: account.quirks,
         endpoint,
+        host: account.base.host_header().into(),
         base_path: account.base.path.clone(),
         upstream_model: checked.model.as_deref().map(Box::from),
         auth: clouds.get(&checked.account).cloned().map_or(AuthSource::Headers, AuthSource::Cloud),

@@ -303,6 +303,8 @@ pub struct Quirks {
     /// Its whole answers may lack `refusal` and `logprobs`; fill them with null.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fill_nullable: Option<bool>,
+    /// The provider has the Responses API. Where it has not, clients of that are served by its chat completions.
+    pub responses: Option<bool>,
 }
 
 /// Bounds of each shard's connections to a provider.

@@ -125,6 +125,8 @@ pub struct Deployment {
     pub traits: ModelTraits,
     /// Position in `Snapshot::endpoints`.
     pub endpoint: u32,
+    /// The value of Host, which signatures cover.
+    pub host: Box<str>,
     /// Path before the API's own path, for example `/v1` or `/openai/v1`; no slash at the end.
     pub base_path: Box<str>,
     /// The model name to send. `None`: the client's name less the group's prefix.

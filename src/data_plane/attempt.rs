@@ -14,7 +14,10 @@ use super::{
     upstream::{Call, UpstreamRequest, answer_head::AnswerHead, pool::Lease},
 };
 use crate::{
-    config::snapshot::{Deadlines, Deployment, ModelGroup},
+    config::{
+        cloud::AuthSource,
+        snapshot::{Deadlines, Deployment, ModelGroup},
+    },
     dialects::{
         anthropic_messages,
         canonical::Facts,
@@ -278,7 +281,7 @@ async fn send<D: Downstream>(
                 exchange.unless_over(waited, Upstream::ConnectTimeout)??
             }
         };
-        let mut call = exchange.call(lease, deployment, outgoing, prepared).map_err(Ended::Failed)?;
+        let mut call = exchange.call(lease, deployment, outgoing, prepared)?;
         if exchange.settlement.sent_us.is_none() {
             exchange.settlement.sent_us = Some(exchange.shard.now_us());
         }
@@ -376,30 +379,39 @@ async fn first_content<D: Downstream>(
     }
 }
 
+fn internal() -> AttemptEnd {
+    AttemptEnd::Ended(Ended::Failed(Failure::Internal))
+}
+
 impl Exchange<'_> {
     /// Stages the request on a connection.
     ///
     /// # Errors
-    /// `Internal`, where its body could not be made.
+    /// `Internal`, where its body could not be made; `Credential`, where there is none to show at the moment.
     fn call(
         &self,
         lease: Lease,
         deployment: &Deployment,
         outgoing: &Outgoing<'_>,
         prepared: &Prepared<'_>,
-    ) -> Result<Call, Failure> {
+    ) -> Result<Call, AttemptEnd> {
         let mut patch = self.shard.patch.borrow_mut();
         patch.clear();
-        let body =
-            outgoing.body_for(deployment, prepared.composed.as_ref(), &mut patch).map_err(|_| Failure::Internal)?;
+        let body = outgoing.body_for(deployment, prepared.composed.as_ref(), &mut patch).map_err(|_| internal())?;
+        let signed = match deployment.auth {
+            AuthSource::Headers => None,
+            AuthSource::Cloud(_) => {
+                Some(prepared.lines_for_cloud(deployment, self.settlement.record.at_us / 1_000_000)?)
+            }
+        };
         Ok(lease.call(UpstreamRequest {
             deployment,
             endpoint: &self.current.snapshot.endpoints[deployment.endpoint as usize],
             base_path: &deployment.base_path,
             path: &prepared.path,
             content_type: outgoing.content_type,
-            accept: if outgoing.stream { "text/event-stream" } else { "application/json" },
-            forward: &prepared.forward,
+            accept: prepared.accept(outgoing.stream),
+            forward: signed.as_deref().unwrap_or(&prepared.forward),
             body,
         }))
     }

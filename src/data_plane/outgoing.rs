@@ -7,17 +7,20 @@ use super::upstream::{Content, Piece, RequestBody};
 use crate::{
     config::snapshot::Deployment,
     dialects::{
+        anthropic_messages,
         canonical::{Facts, Notes, Request, Target},
         endpoints::{Api, ApiEndpoint, EndpointEntry},
         gemini::{self, path::Verb},
         multipart::ModelFinder,
         openai_chat::request::RequestView,
+        openai_responses::echo::Echo,
         translate::{self, Translation},
-        wire::{Dialect, Way, Wire, way},
+        wire::{ClientWire, Dialect, UpstreamWire, Way, way},
     },
     error::{Failure, Upstream},
     json::patch::{Patch, PatchError, Segment},
-    providers::traits,
+    policy::keys,
+    providers::{sigv4, traits},
 };
 use std::{borrow::Cow, cell::OnceCell, ops::Range, rc::Rc};
 
@@ -88,6 +91,47 @@ pub struct Composed {
     body: Rc<Vec<u8>>,
     pub translation: Translation,
     pub notes: Notes,
+}
+
+impl Prepared<'_> {
+    /// What the answer may be.
+    pub fn accept(&self, stream: bool) -> &'static str {
+        match &self.composed {
+            Some(composed) if stream && composed.translation.upstream == UpstreamWire::BedrockConverse => {
+                "application/vnd.amazon.eventstream"
+            }
+            _ if stream => "text/event-stream",
+            _ => "application/json",
+        }
+    }
+
+    /// The header lines with those of a credential that was fetched, or of a signature by it. `now_s` is Unix time in seconds.
+    ///
+    /// # Errors
+    /// There is none at the moment, or nothing that it could sign.
+    pub fn lines_for_cloud(&self, deployment: &Deployment, now_s: u64) -> Result<Vec<u8>, Upstream> {
+        let mut lines = self.forward.to_vec();
+        let body = self.composed.as_ref().map_or(&[][..], |composed| &composed.body);
+        let payload_sha256 = if deployment.auth.signs() { keys::hash(body) } else { [0; 32] };
+        let path = [&*deployment.base_path, &*self.path].concat();
+        let request = sigv4::Request {
+            method: "POST",
+            path: &path,
+            query: &[],
+            headers: &[("host", deployment.host.as_bytes())],
+            payload_sha256: &payload_sha256,
+        };
+        let put = |name: &str, value: &[u8]| {
+            lines.extend_from_slice(name.as_bytes());
+            lines.extend_from_slice(b": ");
+            lines.extend_from_slice(value);
+            lines.extend_from_slice(b"\r\n");
+        };
+        match deployment.auth.put_headers(&request, now_s, &mut Vec::new(), put) {
+            Ok(()) => Ok(lines),
+            Err(_) => Err(Upstream::Credential { status: 401 }),
+        }
+    }
 }
 
 impl<'r> Outgoing<'r> {
@@ -161,9 +205,16 @@ impl<'r> Outgoing<'r> {
     fn way(&self, deployment: &Deployment) -> Way {
         let dialect = deployment.provider.dialect;
         if self.is_array() && dialect == Dialect::Gemini {
-            return Way::Between { client: Wire::GeminiContent, upstream: Wire::GeminiContent };
+            return Way::Between { client: ClientWire::GeminiContent, upstream: UpstreamWire::GeminiContent };
         }
-        way(self.entry.endpoint, self.entry.api, dialect)
+        // Thoughts of another provider that came through a client of Anthropic's dialect: Anthropic would refuse the signatures.
+        if self.entry.endpoint == ApiEndpoint::Messages
+            && dialect == Dialect::Anthropic
+            && matches!(&self.body, Body::Json { bytes, start, .. } if anthropic_messages::carried::is_in(&bytes[*start..]))
+        {
+            return Way::Between { client: ClientWire::AnthropicMessages, upstream: UpstreamWire::AnthropicMessages };
+        }
+        way(self.entry.endpoint, self.entry.api, dialect, deployment.quirks.responses)
     }
 
     /// A client of Gemini's takes its stream as an array.
@@ -201,7 +252,11 @@ impl<'r> Outgoing<'r> {
                     ApiEndpoint::BatchEmbedContents => Verb::EmbedBatch,
                     _ => Verb::Generate,
                 };
-                gemini::path::write(self.model_for(deployment), verb).into()
+                let path = gemini::path::write(self.model_for(deployment), verb);
+                match deployment.provider.path_prefix {
+                    "" => path.into(),
+                    prefix => [prefix, &path].concat().into(),
+                }
             }
             // Agents ask for features of a beta by the query.
             Api::Anthropic if self.asked.query.split('&').any(|pair| pair == "beta=true") => {
@@ -220,14 +275,14 @@ impl<'r> Outgoing<'r> {
     }
 
     /// Header lines for a request that goes to another API: what is said to the client's own means nothing there.
-    fn other_lines(&self, upstream: Wire) -> Vec<u8> {
+    fn other_lines(&self, upstream: UpstreamWire) -> Vec<u8> {
         let mut lines = Vec::new();
         for line in self.forward.split_inclusive(|byte| *byte == b'\n') {
             if !line.starts_with(b"anthropic-") && !line.starts_with(b"openai-") {
                 lines.extend_from_slice(line);
             }
         }
-        if upstream == Wire::AnthropicMessages {
+        if upstream == UpstreamWire::AnthropicMessages {
             lines.extend_from_slice(ANTHROPIC_VERSION);
         }
         lines
@@ -236,8 +291,8 @@ impl<'r> Outgoing<'r> {
     fn compose<'a>(
         &'a self,
         deployment: &'a Deployment,
-        client: Wire,
-        upstream: Wire,
+        client: ClientWire,
+        upstream: UpstreamWire,
         facts: Facts,
     ) -> Result<Prepared<'a>, PrepareError> {
         let Body::Json { bytes, start, parsed, .. } = &self.body else { return Err(Upstream::NoEndpoint.into()) };
@@ -265,12 +320,23 @@ impl<'r> Outgoing<'r> {
         let mut body = Vec::with_capacity(text.len() + text.len() / 8 + 256);
         let adapted = translate::compose(upstream, request, &target, &mut notes, &mut body)
             .map_err(|unsupported| Upstream::Unsupported { param: unsupported.param, why: unsupported.why })?;
+        let path = translate::path(upstream, model, self.stream);
         Ok(Prepared {
-            path: translate::path(upstream, model, self.stream),
+            path: match deployment.provider.path_prefix {
+                "" => path,
+                prefix => [prefix, &path].concat().into(),
+            },
             forward: self.other_lines(upstream).into(),
             composed: Some(Composed {
                 body: Rc::new(body),
-                translation: Translation { client, upstream, adapted, facts, in_array: self.is_array() },
+                translation: Translation {
+                    client,
+                    upstream,
+                    adapted,
+                    facts,
+                    echo: (client == ClientWire::OpenAiResponses).then(|| Echo::of(text)),
+                    in_array: self.is_array(),
+                },
                 notes,
             }),
         })

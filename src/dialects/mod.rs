@@ -20,15 +20,15 @@ pub mod bedrock_converse;
 pub mod canonical;
 pub mod endpoints;
 pub mod failure;
+#[cfg(test)]
+mod fixtures;
 pub mod gemini;
 pub mod models;
 pub mod multipart;
+mod open_calls;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod passage;
 pub mod restore;
 pub mod translate;
 pub mod wire;
-#[cfg(test)]
-mod fixtures;
-mod open_calls;

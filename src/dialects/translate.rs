@@ -4,13 +4,18 @@
 
 use super::{
     anthropic_messages,
+    bedrock_converse::{
+        self,
+        event_stream::{self, Kind},
+    },
     canonical::{
         Adapted, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request, Target, Unsupported, Usage,
     },
     gemini, openai_chat,
     openai_chat::pass_through::Verdict,
+    openai_responses::{self, echo::Echo},
     restore::Restore,
-    wire::Wire,
+    wire::{ClientWire, UpstreamWire},
 };
 use crate::{limits::SSE_EVENT_BYTES_MAX, sse::split::Splitter};
 use std::borrow::Cow;
@@ -19,11 +24,12 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// It is not what its dialect demands.
-pub fn parse(client: Wire, text: &[u8]) -> Result<Request<'_>, Invalid> {
+pub fn parse(client: ClientWire, text: &[u8]) -> Result<Request<'_>, Invalid> {
     match client {
-        Wire::OpenAiChat => openai_chat::parse::parse(text),
-        Wire::AnthropicMessages => anthropic_messages::parse::parse(text),
-        Wire::GeminiContent => gemini::parse::parse(text),
+        ClientWire::OpenAiChat => openai_chat::parse::parse(text),
+        ClientWire::OpenAiResponses => openai_responses::parse::parse(text),
+        ClientWire::AnthropicMessages => anthropic_messages::parse::parse(text),
+        ClientWire::GeminiContent => gemini::parse::parse(text),
     }
 }
 
@@ -32,34 +38,37 @@ pub fn parse(client: Wire, text: &[u8]) -> Result<Request<'_>, Invalid> {
 /// # Errors
 /// The upstream's dialect cannot express it.
 pub fn compose(
-    upstream: Wire,
+    upstream: UpstreamWire,
     request: &Request<'_>,
     target: &Target<'_>,
     notes: &mut Notes,
     out: &mut Vec<u8>,
 ) -> Result<Adapted, Unsupported> {
     match upstream {
-        Wire::OpenAiChat => openai_chat::compose::compose(request, target, notes, out),
-        Wire::AnthropicMessages => anthropic_messages::compose::compose(request, target, notes, out),
-        Wire::GeminiContent => gemini::compose::compose(request, target, notes, out),
+        UpstreamWire::OpenAiChat => openai_chat::compose::compose(request, target, notes, out),
+        UpstreamWire::AnthropicMessages => anthropic_messages::compose::compose(request, target, notes, out),
+        UpstreamWire::GeminiContent => gemini::compose::compose(request, target, notes, out),
+        UpstreamWire::BedrockConverse => bedrock_converse::compose::compose(request, target, notes, out),
     }
 }
 
 /// The path below the provider's base URL.
-pub fn path(upstream: Wire, model: &str, stream: bool) -> Cow<'static, str> {
+pub fn path(upstream: UpstreamWire, model: &str, stream: bool) -> Cow<'static, str> {
     match upstream {
-        Wire::OpenAiChat => openai_chat::compose::path(model, stream),
-        Wire::AnthropicMessages => anthropic_messages::compose::path(model, stream),
-        Wire::GeminiContent => gemini::compose::path(model, stream),
+        UpstreamWire::OpenAiChat => openai_chat::compose::path(model, stream),
+        UpstreamWire::AnthropicMessages => anthropic_messages::compose::path(model, stream),
+        UpstreamWire::GeminiContent => gemini::compose::path(model, stream),
+        UpstreamWire::BedrockConverse => bedrock_converse::compose::path(model, stream),
     }
 }
 
 /// What an upstream's error means.
-pub fn classify(upstream: Wire, status: u16, body: &[u8]) -> ProviderError<'_> {
+pub fn classify(upstream: UpstreamWire, status: u16, body: &[u8]) -> ProviderError<'_> {
     match upstream {
-        Wire::OpenAiChat => openai_chat::classify::classify(status, body),
-        Wire::AnthropicMessages => anthropic_messages::classify::classify(status, body),
-        Wire::GeminiContent => gemini::classify::classify(status, body),
+        UpstreamWire::OpenAiChat => openai_chat::classify::classify(status, body),
+        UpstreamWire::AnthropicMessages => anthropic_messages::classify::classify(status, body),
+        UpstreamWire::GeminiContent => gemini::classify::classify(status, body),
+        UpstreamWire::BedrockConverse => bedrock_converse::classify::classify(status, body),
     }
 }
 
@@ -67,11 +76,12 @@ pub fn classify(upstream: Wire, status: u16, body: &[u8]) -> ProviderError<'_> {
 ///
 /// # Errors
 /// It is none.
-pub fn whole(upstream: Wire, text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+pub fn whole(upstream: UpstreamWire, text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
     match upstream {
-        Wire::OpenAiChat => openai_chat::read::whole(text, tell),
-        Wire::AnthropicMessages => anthropic_messages::read::whole(text, tell),
-        Wire::GeminiContent => gemini::read::whole(text, tell),
+        UpstreamWire::OpenAiChat => openai_chat::read::whole(text, tell),
+        UpstreamWire::AnthropicMessages => anthropic_messages::read::whole(text, tell),
+        UpstreamWire::GeminiContent => gemini::read::whole(text, tell),
+        UpstreamWire::BedrockConverse => bedrock_converse::read::whole(text, tell),
     }
 }
 
@@ -79,14 +89,16 @@ enum Reader {
     OpenAiChat(openai_chat::read::Reader),
     AnthropicMessages(anthropic_messages::read::Reader),
     GeminiContent(gemini::read::Reader),
+    BedrockConverse(bedrock_converse::read::Reader),
 }
 
 impl Reader {
-    fn new(upstream: Wire) -> Reader {
+    fn new(upstream: UpstreamWire) -> Reader {
         match upstream {
-            Wire::OpenAiChat => Reader::OpenAiChat(Default::default()),
-            Wire::AnthropicMessages => Reader::AnthropicMessages(Default::default()),
-            Wire::GeminiContent => Reader::GeminiContent(Default::default()),
+            UpstreamWire::OpenAiChat => Reader::OpenAiChat(Default::default()),
+            UpstreamWire::AnthropicMessages => Reader::AnthropicMessages(Default::default()),
+            UpstreamWire::GeminiContent => Reader::GeminiContent(Default::default()),
+            UpstreamWire::BedrockConverse => Reader::BedrockConverse(Default::default()),
         }
     }
 
@@ -95,6 +107,7 @@ impl Reader {
             Reader::OpenAiChat(reader) => reader.frame(name, data, tell),
             Reader::AnthropicMessages(reader) => reader.frame(name, data, tell),
             Reader::GeminiContent(reader) => reader.frame(name, data, tell),
+            Reader::BedrockConverse(reader) => reader.frame(name, data, tell),
         }
     }
 
@@ -103,30 +116,37 @@ impl Reader {
             Reader::OpenAiChat(reader) => reader.end(tell),
             Reader::AnthropicMessages(reader) => reader.end(tell),
             Reader::GeminiContent(reader) => reader.end(tell),
+            Reader::BedrockConverse(reader) => reader.end(tell),
         }
     }
 }
 
 enum StreamRenderer {
     OpenAiChat(openai_chat::render::Stream),
+    OpenAiResponses(openai_responses::render::Stream),
     AnthropicMessages(anthropic_messages::render::Stream),
     GeminiContent(gemini::render::Stream),
 }
 
 impl StreamRenderer {
-    fn new(client: Wire, facts: Facts) -> StreamRenderer {
+    fn new(client: ClientWire, facts: Facts, echo: Option<Echo>) -> StreamRenderer {
         match client {
-            Wire::OpenAiChat => StreamRenderer::OpenAiChat(openai_chat::render::Stream::new(facts)),
-            Wire::AnthropicMessages => {
+            ClientWire::OpenAiChat => StreamRenderer::OpenAiChat(openai_chat::render::Stream::new(facts)),
+            ClientWire::OpenAiResponses => {
+                let echo = echo.unwrap_or_default();
+                StreamRenderer::OpenAiResponses(openai_responses::render::Stream::repeating(facts, echo))
+            }
+            ClientWire::AnthropicMessages => {
                 StreamRenderer::AnthropicMessages(anthropic_messages::render::Stream::new(facts))
             }
-            Wire::GeminiContent => StreamRenderer::GeminiContent(gemini::render::Stream::new(facts)),
+            ClientWire::GeminiContent => StreamRenderer::GeminiContent(gemini::render::Stream::new(facts)),
         }
     }
 
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match self {
             StreamRenderer::OpenAiChat(stream) => stream.event(event, out),
+            StreamRenderer::OpenAiResponses(stream) => stream.event(event, out),
             StreamRenderer::AnthropicMessages(stream) => stream.event(event, out),
             StreamRenderer::GeminiContent(stream) => stream.event(event, out),
         }
@@ -135,22 +155,30 @@ impl StreamRenderer {
 
 enum WholeRenderer {
     OpenAiChat(openai_chat::render::Whole),
+    OpenAiResponses(openai_responses::render::Whole),
     AnthropicMessages(anthropic_messages::render::Whole),
     GeminiContent(gemini::render::Whole),
 }
 
 impl WholeRenderer {
-    fn new(client: Wire, facts: Facts) -> WholeRenderer {
+    fn new(client: ClientWire, facts: Facts, echo: Option<Echo>) -> WholeRenderer {
         match client {
-            Wire::OpenAiChat => WholeRenderer::OpenAiChat(openai_chat::render::Whole::new(facts)),
-            Wire::AnthropicMessages => WholeRenderer::AnthropicMessages(anthropic_messages::render::Whole::new(facts)),
-            Wire::GeminiContent => WholeRenderer::GeminiContent(gemini::render::Whole::new(facts)),
+            ClientWire::OpenAiChat => WholeRenderer::OpenAiChat(openai_chat::render::Whole::new(facts)),
+            ClientWire::OpenAiResponses => {
+                let echo = echo.unwrap_or_default();
+                WholeRenderer::OpenAiResponses(openai_responses::render::Whole::repeating(facts, echo))
+            }
+            ClientWire::AnthropicMessages => {
+                WholeRenderer::AnthropicMessages(anthropic_messages::render::Whole::new(facts))
+            }
+            ClientWire::GeminiContent => WholeRenderer::GeminiContent(gemini::render::Whole::new(facts)),
         }
     }
 
     fn event(&mut self, event: &Event<'_>) {
         match self {
             WholeRenderer::OpenAiChat(whole) => whole.event(event),
+            WholeRenderer::OpenAiResponses(whole) => whole.event(event),
             WholeRenderer::AnthropicMessages(whole) => whole.event(event),
             WholeRenderer::GeminiContent(whole) => whole.event(event),
         }
@@ -159,6 +187,7 @@ impl WholeRenderer {
     fn finish(self, out: &mut Vec<u8>) {
         match self {
             WholeRenderer::OpenAiChat(whole) => whole.finish(out),
+            WholeRenderer::OpenAiResponses(whole) => whole.finish(out),
             WholeRenderer::AnthropicMessages(whole) => whole.finish(out),
             WholeRenderer::GeminiContent(whole) => whole.finish(out),
         }
@@ -168,10 +197,12 @@ impl WholeRenderer {
 /// The way back of one attempt's answer.
 #[derive(Debug, Clone)]
 pub struct Translation {
-    pub client: Wire,
-    pub upstream: Wire,
+    pub client: ClientWire,
+    pub upstream: UpstreamWire,
     pub adapted: Adapted,
     pub facts: Facts,
+    /// What an answer of the Responses API repeats of its request.
+    pub echo: Option<Echo>,
     /// The client takes a whole answer as the only element of an array.
     pub in_array: bool,
 }
@@ -192,7 +223,7 @@ impl Translation {
     /// # Errors
     /// It is no answer.
     pub fn whole(self, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
-        let mut renderer = WholeRenderer::new(self.client, self.facts);
+        let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo);
         let mut restore = Restore::new(self.adapted);
         let (mut usage, mut error) = (None, None);
         whole(self.upstream, text, &mut |event| {
@@ -221,10 +252,10 @@ impl Translation {
     /// A stream in the client's form.
     pub fn stream(self) -> TranslatedStream {
         TranslatedStream {
-            splitter: Splitter::new(SSE_EVENT_BYTES_MAX),
+            frames: Frames::new(self.upstream),
             reader: Reader::new(self.upstream),
             restore: Restore::new(self.adapted),
-            renderer: StreamRenderer::new(self.client, self.facts),
+            renderer: StreamRenderer::new(self.client, self.facts, self.echo),
             told: Told::default(),
         }
     }
@@ -237,7 +268,7 @@ fn owned(error: &ProviderError<'_>) -> ProviderError<'static> {
 
 /// A stream on its way from one dialect into another. The same doors as a pass-through.
 pub struct TranslatedStream {
-    splitter: Splitter,
+    frames: Frames,
     reader: Reader,
     restore: Restore,
     renderer: StreamRenderer,
@@ -265,31 +296,59 @@ impl TranslatedStream {
 
     /// Takes the next piece, cut anywhere, and appends what the client gets of it.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
-        let TranslatedStream { splitter, reader, restore, renderer, told } = self;
-        let mut feed = splitter.feed(piece);
-        loop {
-            let event = match feed.next() {
-                Err(_) => return Verdict::Malformed,
-                Ok(None) => return Verdict::More,
-                Ok(Some(event)) => event,
-            };
-            let read = reader.frame(event.name, event.data, &mut |event| {
+        let TranslatedStream { frames, reader, restore, renderer, told } = self;
+        let mut take = |name: &[u8], data: &[u8]| {
+            let read = reader.frame(name, data, &mut |event| {
                 restore.event(event, &mut |event| told.pass(&event, renderer, out));
             });
             match read {
-                Err(Malformed) => return Verdict::Malformed,
-                Ok(_) if told.has_failed => return Verdict::Error,
-                Ok(Progress::Complete) => return Verdict::Complete,
-                Ok(Progress::More) => {}
+                Err(Malformed) => Verdict::Malformed,
+                Ok(_) if told.has_failed => Verdict::Error,
+                Ok(Progress::Complete) => Verdict::Complete,
+                Ok(Progress::More) => Verdict::More,
+            }
+        };
+        match frames {
+            Frames::Events(splitter) => {
+                let mut feed = splitter.feed(piece);
+                loop {
+                    let verdict = match feed.next() {
+                        Err(_) => Verdict::Malformed,
+                        Ok(None) => return Verdict::More,
+                        Ok(Some(event)) => take(event.name, event.data),
+                    };
+                    if verdict != Verdict::More {
+                        return verdict;
+                    }
+                }
+            }
+            Frames::Messages(splitter) => {
+                let mut feed = splitter.feed(piece);
+                loop {
+                    let verdict = match feed.next() {
+                        Err(_) => Verdict::Malformed,
+                        Ok(None) => return Verdict::More,
+                        Ok(Some(message)) => match message.kind() {
+                            Kind::Event(name) | Kind::Exception(name) => take(name.as_bytes(), message.payload),
+                            Kind::Error { .. } => Verdict::Error,
+                            Kind::Unknown => Verdict::More,
+                        },
+                    };
+                    if verdict != Verdict::More {
+                        return verdict;
+                    }
+                }
             }
         }
     }
 
     /// The upstream ended its stream cleanly.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
-        let TranslatedStream { splitter, reader, restore, renderer, told } = self;
+        let TranslatedStream { frames, reader, restore, renderer, told } = self;
         // Some servers leave the last blank line out.
-        if let Some(event) = splitter.unfinished_event() {
+        if let Frames::Events(splitter) = frames
+            && let Some(event) = splitter.unfinished_event()
+        {
             let read = reader.frame(event.name, event.data, &mut |event| {
                 restore.event(event, &mut |event| told.pass(&event, renderer, out));
             });
@@ -299,11 +358,31 @@ impl TranslatedStream {
                 Ok(_) => {}
             }
         }
+        if matches!(frames, Frames::Messages(splitter) if !splitter.is_between_messages()) {
+            return Verdict::Truncated;
+        }
         let ended = reader.end(&mut |event| restore.event(event, &mut |event| told.pass(&event, renderer, out)));
         match ended {
             _ if told.has_failed => Verdict::Error,
             Ok(()) => Verdict::Complete,
             Err(Malformed) => Verdict::Truncated,
+        }
+    }
+}
+
+/// How an upstream cuts its stream into frames.
+enum Frames {
+    /// Server-sent events.
+    Events(Splitter),
+    /// AWS's binary messages.
+    Messages(event_stream::Splitter),
+}
+
+impl Frames {
+    fn new(upstream: UpstreamWire) -> Frames {
+        match upstream {
+            UpstreamWire::BedrockConverse => Frames::Messages(event_stream::Splitter::new(SSE_EVENT_BYTES_MAX)),
+            _ => Frames::Events(Splitter::new(SSE_EVENT_BYTES_MAX)),
         }
     }
 }

@@ -26,12 +26,22 @@ impl Dialect {
     }
 }
 
-/// The form that a call of a model has in a dialect.
+/// The form in which a client calls a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {
+pub enum ClientWire {
+    OpenAiChat,
+    OpenAiResponses,
+    AnthropicMessages,
+    GeminiContent,
+}
+
+/// The form in which an upstream is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamWire {
     OpenAiChat,
     AnthropicMessages,
     GeminiContent,
+    BedrockConverse,
 }
 
 /// How a request reaches an upstream.
@@ -40,34 +50,35 @@ pub enum Way {
     /// Both sides speak the same: the client's bytes with a few edits.
     Same,
     Between {
-        client: Wire,
-        upstream: Wire,
+        client: ClientWire,
+        upstream: UpstreamWire,
     },
     /// The upstream has nothing of the kind.
     None,
 }
 
-/// The way from an endpoint to an upstream of `dialect`.
-pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect) -> Way {
+/// The way from an endpoint to an upstream of `dialect`. `responses`: the upstream has OpenAI's Responses API too.
+pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -> Way {
     let same = match api {
         Api::OpenAi => Dialect::OpenAi,
         Api::Anthropic => Dialect::Anthropic,
         Api::Gemini => Dialect::Gemini,
     };
-    if same == dialect {
+    if same == dialect && (endpoint != ApiEndpoint::Responses || responses) {
         return Way::Same;
     }
     let client = match endpoint {
-        ApiEndpoint::ChatCompletions => Wire::OpenAiChat,
-        ApiEndpoint::Messages => Wire::AnthropicMessages,
-        ApiEndpoint::GenerateContent | ApiEndpoint::StreamGenerateContent => Wire::GeminiContent,
+        ApiEndpoint::ChatCompletions => ClientWire::OpenAiChat,
+        ApiEndpoint::Responses => ClientWire::OpenAiResponses,
+        ApiEndpoint::Messages => ClientWire::AnthropicMessages,
+        ApiEndpoint::GenerateContent | ApiEndpoint::StreamGenerateContent => ClientWire::GeminiContent,
         _ => return Way::None,
     };
     let upstream = match dialect {
-        Dialect::OpenAi => Wire::OpenAiChat,
-        Dialect::Anthropic => Wire::AnthropicMessages,
-        Dialect::Gemini => Wire::GeminiContent,
-        Dialect::BedrockConverse => return Way::None,
+        Dialect::OpenAi => UpstreamWire::OpenAiChat,
+        Dialect::Anthropic => UpstreamWire::AnthropicMessages,
+        Dialect::Gemini => UpstreamWire::GeminiContent,
+        Dialect::BedrockConverse => UpstreamWire::BedrockConverse,
     };
     Way::Between { client, upstream }
 }

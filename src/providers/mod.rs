@@ -37,6 +37,8 @@ pub struct Provider {
     /// Base URL including the version segment, without a slash at the end; empty where the operator has to give it,
     /// or a region or project that it depends on.
     pub base_url: &'static str,
+    /// What stands between the base URL and the dialect's own path.
+    pub path_prefix: &'static str,
     /// Environment variable that usually holds the credential; empty where there is none.
     pub credential_env: &'static str,
     pub auth: Auth,
@@ -55,4 +57,6 @@ pub struct Quirks {
     pub stream_usage: bool,
     /// Whole answers may lack `message.refusal` and `choices[].logprobs`, which OpenAI's schema requires; fill them with null.
     pub fill_nullable: bool,
+    /// The provider has the Responses API, as OpenAI has it. Where it has not, its clients are served by chat completions.
+    pub responses: bool,
 }

@@ -25,13 +25,13 @@ impl Provider {
 }
 
 /// OpenAI itself: its schema is the one that the quirks are measured against.
-const NONE: Quirks = Quirks { stream_usage: true, fill_nullable: false };
+const NONE: Quirks = Quirks { stream_usage: true, fill_nullable: false, responses: true };
 
 /// The usual compatible server: streams usage when asked, leaves nullable members of whole answers out.
-const USUAL: Quirks = Quirks { stream_usage: true, fill_nullable: true };
+const USUAL: Quirks = Quirks { stream_usage: true, fill_nullable: true, responses: false };
 
 /// Sends usage with its stream without being asked, and may refuse `stream_options` as unknown.
-const USAGE_UNASKED: Quirks = Quirks { stream_usage: false, fill_nullable: true };
+const USAGE_UNASKED: Quirks = Quirks { stream_usage: false, fill_nullable: true, responses: false };
 
 /// All providers.
 pub static PROVIDERS: &[Provider] = &[
@@ -39,6 +39,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "openai",
         title: "OpenAI",
         base_url: "https://api.openai.com/v1",
+        path_prefix: "",
         credential_env: "OPENAI_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -68,6 +69,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "anthropic",
         title: "Anthropic",
         base_url: "https://api.anthropic.com/v1",
+        path_prefix: "",
         credential_env: "ANTHROPIC_API_KEY",
         auth: Auth::Header("x-api-key"),
         dialect: Dialect::Anthropic,
@@ -86,6 +88,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "gemini",
         title: "Google Gemini",
         base_url: "https://generativelanguage.googleapis.com/v1beta",
+        path_prefix: "",
         credential_env: "GEMINI_API_KEY",
         auth: Auth::Header("x-goog-api-key"),
         dialect: Dialect::Gemini,
@@ -98,6 +101,7 @@ pub static PROVIDERS: &[Provider] = &[
         title: "Azure OpenAI",
         // Each resource has an address of its own: https://{resource}.openai.azure.com/openai/v1
         base_url: "",
+        path_prefix: "",
         credential_env: "AZURE_OPENAI_API_KEY",
         auth: Auth::Header("api-key"),
         dialect: Dialect::OpenAi,
@@ -109,6 +113,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "minimax",
         title: "MiniMax",
         base_url: "https://api.minimax.io/v1",
+        path_prefix: "",
         credential_env: "MINIMAX_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -120,6 +125,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "mistral",
         title: "Mistral AI",
         base_url: "https://api.mistral.ai/v1",
+        path_prefix: "",
         credential_env: "MISTRAL_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -138,6 +144,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "deepseek",
         title: "DeepSeek",
         base_url: "https://api.deepseek.com/v1",
+        path_prefix: "",
         credential_env: "DEEPSEEK_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -149,6 +156,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "groq",
         title: "Groq",
         base_url: "https://api.groq.com/openai/v1",
+        path_prefix: "",
         credential_env: "GROQ_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -160,6 +168,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "together",
         title: "Together AI",
         base_url: "https://api.together.xyz/v1",
+        path_prefix: "",
         credential_env: "TOGETHER_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -171,6 +180,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "fireworks",
         title: "Fireworks AI",
         base_url: "https://api.fireworks.ai/inference/v1",
+        path_prefix: "",
         credential_env: "FIREWORKS_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -186,6 +196,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "openrouter",
         title: "OpenRouter",
         base_url: "https://openrouter.ai/api/v1",
+        path_prefix: "",
         credential_env: "OPENROUTER_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -197,10 +208,11 @@ pub static PROVIDERS: &[Provider] = &[
         id: "xai",
         title: "xAI",
         base_url: "https://api.x.ai/v1",
+        path_prefix: "",
         credential_env: "XAI_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
-        quirks: USUAL,
+        quirks: Quirks { responses: true, ..USUAL },
         chat: &chat::XAI,
         models: &["grok-4.7", "grok-4.6", "grok-4.5", "grok-build-0.1"],
     },
@@ -208,6 +220,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "cerebras",
         title: "Cerebras",
         base_url: "https://api.cerebras.ai/v1",
+        path_prefix: "",
         credential_env: "CEREBRAS_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -220,6 +233,7 @@ pub static PROVIDERS: &[Provider] = &[
         title: "Perplexity",
         // No version segment.
         base_url: "https://api.perplexity.ai",
+        path_prefix: "",
         credential_env: "PERPLEXITY_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -231,6 +245,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "nvidia",
         title: "NVIDIA NIM",
         base_url: "https://integrate.api.nvidia.com/v1",
+        path_prefix: "",
         credential_env: "NVIDIA_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -242,6 +257,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "moonshot",
         title: "Moonshot AI",
         base_url: "https://api.moonshot.ai/v1",
+        path_prefix: "",
         credential_env: "MOONSHOT_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -253,6 +269,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "dashscope",
         title: "Alibaba Cloud Model Studio (international)",
         base_url: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        path_prefix: "",
         credential_env: "DASHSCOPE_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -264,6 +281,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "zai",
         title: "Z.ai",
         base_url: "https://api.z.ai/api/paas/v4",
+        path_prefix: "",
         credential_env: "ZAI_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -275,6 +293,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "zhipu",
         title: "Zhipu AI (China)",
         base_url: "https://open.bigmodel.cn/api/paas/v4",
+        path_prefix: "",
         credential_env: "ZHIPUAI_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -286,6 +305,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "huggingface",
         title: "Hugging Face Inference Providers",
         base_url: "https://router.huggingface.co/v1",
+        path_prefix: "",
         credential_env: "HF_TOKEN",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -297,6 +317,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "sambanova",
         title: "SambaNova",
         base_url: "https://api.sambanova.ai/v1",
+        path_prefix: "",
         credential_env: "SAMBANOVA_API_KEY",
         auth: Auth::Bearer,
         dialect: Dialect::OpenAi,
@@ -308,6 +329,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "bedrock",
         title: "Amazon Bedrock",
         base_url: "",
+        path_prefix: "",
         credential_env: "",
         auth: Auth::Aws,
         dialect: Dialect::BedrockConverse,
@@ -319,6 +341,7 @@ pub static PROVIDERS: &[Provider] = &[
         id: "vertex",
         title: "Google Vertex AI",
         base_url: "",
+        path_prefix: "/publishers/google",
         credential_env: "",
         auth: Auth::Google,
         dialect: Dialect::Gemini,
@@ -341,6 +364,7 @@ const fn self_hosted(id: &'static str, title: &'static str, base_url: &'static s
         id,
         title,
         base_url,
+        path_prefix: "",
         credential_env: "",
         auth: Auth::None,
         dialect: Dialect::OpenAi,

@@ -212,7 +212,8 @@ def provider_entries(provider):
             entries["ca_file"] = str(simulator.ca_file)
         elif simulator.http2:
             entries["http"] = "http2"
-    return entries | provider
+    # None takes a key away.
+    return {key: value for key, value in (entries | provider).items() if value is not None}
 
 
 def table(name, entries):

@@ -68,6 +68,7 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
         quirks: Quirks {
             stream_usage: raw.quirks.stream_usage.unwrap_or(provider.quirks.stream_usage),
             fill_nullable: raw.quirks.fill_nullable.unwrap_or(provider.quirks.fill_nullable),
+            responses: raw.quirks.responses.unwrap_or(provider.quirks.responses),
         },
         pool: pool(&raw.pool, &path, report),
         headers: upstream_headers(raw, provider, &path, report),
@@ -181,7 +182,9 @@ fn upstream_headers(
         Some(credential) => {
             check_credential(credential.expose(), &path, report);
             let (name, value) = match provider.auth {
-                Auth::Bearer | Auth::None | Auth::Aws | Auth::Google => ("authorization", format!("Bearer {}", credential.expose())),
+                Auth::Bearer | Auth::None | Auth::Aws | Auth::Google => {
+                    ("authorization", format!("Bearer {}", credential.expose()))
+                }
                 Auth::Header(name) => (name, credential.expose().to_owned()),
             };
             headers.push((name.into(), Secret::new(value.into_bytes())));

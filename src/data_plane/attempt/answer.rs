@@ -18,7 +18,7 @@ use crate::{
         endpoints::ApiEndpoint,
         openai_chat::answer::{self, Answer},
         translate::{self, Translated, Translation},
-        wire::Wire,
+        wire::UpstreamWire,
     },
     error::{CONTEXT_LENGTH, Failure, Upstream},
     json::{patch::Patch, scan::Scanner},
@@ -51,7 +51,7 @@ pub(super) enum Reading {
         fill: bool,
     },
     /// It goes on as it came, in a dialect whose figures have to be looked for.
-    Watched(Wire),
+    Watched(UpstreamWire),
     Translated(Translation),
 }
 
@@ -61,8 +61,8 @@ pub(super) fn reading(outgoing: &Outgoing<'_>, translation: Option<Translation>)
         return Some(Reading::Translated(translation));
     }
     match outgoing.entry.endpoint {
-        ApiEndpoint::Messages => Some(Reading::Watched(Wire::AnthropicMessages)),
-        ApiEndpoint::GenerateContent => Some(Reading::Watched(Wire::GeminiContent)),
+        ApiEndpoint::Messages => Some(Reading::Watched(UpstreamWire::AnthropicMessages)),
+        ApiEndpoint::GenerateContent => Some(Reading::Watched(UpstreamWire::GeminiContent)),
         _ => None,
     }
 }
@@ -208,7 +208,7 @@ pub(super) async fn refused<D: Downstream>(
     client: &mut D,
     group: &ModelGroup,
     deployment: &Deployment,
-    wire: Wire,
+    wire: UpstreamWire,
     mut call: Call,
 ) -> Result<Upstream, AttemptEnd> {
     let body = rejection_body(exchange, client, group, &mut call).await?;

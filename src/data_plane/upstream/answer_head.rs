@@ -136,6 +136,9 @@ impl Media {
         let end = memchr::memchr(b';', content_type).unwrap_or(content_type.len());
         let media = content_type[..end].trim_ascii();
         let is = |other: &[u8]| media.eq_ignore_ascii_case(other);
+        if is(b"application/vnd.amazon.eventstream") {
+            return Media::EventStream;
+        }
         if is(JSON) || (media.len() > 5 && media[media.len() - 5..].eq_ignore_ascii_case(b"+json")) {
             Media::Json
         } else if is(b"text/event-stream") {

@@ -131,6 +131,7 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         quirks: fixtures::PROVIDER.quirks,
         traits: Default::default(),
         endpoint,
+        host: "".into(),
         base_path: "/v1".into(),
         upstream_model: None,
         catalog: "openai",
