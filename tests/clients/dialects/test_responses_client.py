@@ -1,0 +1,101 @@
+"""OpenAI's client and its Responses API, with providers of every dialect."""
+
+import json
+
+import openai
+import pytest
+
+ASK = {"model": "model", "input": "hello there"}
+TOOLS = [
+    {
+        "type": "function",
+        "name": name,
+        "description": f"Tells the {name}.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    }
+    for name in ("weather", "time")
+]
+SCHEMA = {
+    "type": "object",
+    "properties": {"n": {"type": "integer"}},
+    "required": ["n"],
+    "additionalProperties": False,
+}
+
+
+def ask(client, **more):
+    return client.responses.create(**{**ASK, **more})
+
+
+def streamed(client, **more):
+    """What the last event says, after the order of all events has been looked at."""
+    events = list(ask(client, stream=True, **more))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert [event.type for event in events][:2] == ["response.created", "response.in_progress"]
+    deltas = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert deltas == events[-1].response.output_text
+    return events[-1].response
+
+
+def calls(response):
+    return [(item.name, json.loads(item.arguments)) for item in response.output if item.type == "function_call"]
+
+
+def test_a_stream_says_what_the_whole_answer_says(of_openai):
+    whole = ask(of_openai, instructions="be brief")
+    assert (whole.object, whole.status) == ("response", "completed")
+    assert whole.output_text.startswith("You said: hello there")
+    stream = streamed(of_openai, instructions="be brief")
+    assert (stream.status, stream.output_text) == ("completed", whole.output_text)
+    assert whole.usage.input_tokens > 0 and whole.usage.output_tokens > 0
+    assert stream.usage == whole.usage
+
+
+def test_limits(of_openai, kind):
+    if kind == "openai":
+        pytest.skip("the simulated Responses API does not cut its answers")
+    cut = ask(of_openai, max_output_tokens=16, input="word " * 40)
+    assert cut.status == "incomplete" and cut.incomplete_details.reason == "max_output_tokens"
+
+
+def test_tools_are_called_together_and_answered(of_openai, kind):
+    question = [{"role": "user", "content": "both in parallel"}]
+    answer = ask(of_openai, input=question, tools=TOOLS)
+    # The simulated Responses API makes one call; the others make both.
+    both = [("weather", {"city": "example"}), ("time", {"city": "example"})]
+    assert calls(answer) == (both[:1] if kind == "openai" else both)
+    assert calls(streamed(of_openai, input=question, tools=TOOLS)) == calls(answer)
+    items = [item.model_dump(exclude_none=True) for item in answer.output]
+    results = [
+        {"type": "function_call_output", "call_id": item.call_id, "output": "sunny"}
+        for item in answer.output
+        if item.type == "function_call"
+    ]
+    assert ask(of_openai, input=[*question, *items, *results], tools=TOOLS, tool_choice="none").output_text
+
+
+def test_a_schema_is_kept_to(of_openai):
+    form = {"format": {"type": "json_schema", "name": "number", "schema": SCHEMA, "strict": True}}
+    whole = ask(of_openai, text=form)
+    assert isinstance(json.loads(whole.output_text)["n"], int)
+    assert streamed(of_openai, text=form).output_text == whole.output_text
+
+
+def test_what_lives_at_openai_is_refused_elsewhere(of_openai, kind):
+    if kind == "openai":
+        pytest.skip("its own API keeps them")
+    with pytest.raises(openai.BadRequestError) as refused:
+        ask(of_openai, previous_response_id="resp_1")
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "previous_response_id")
+
+
+def test_a_provider_that_fails(of_openai, provider):
+    provider.fail("status:429")
+    with pytest.raises(openai.RateLimitError):
+        ask(of_openai)
