@@ -108,6 +108,30 @@ pub const STOP_GRACE_MS: u64 = 2_000;
 /// JSON nesting accepted in requests and answers. Tool schemas of real agents stay under 40.
 pub const JSON_DEPTH_MAX: usize = 128;
 
+/// Largest JSON schema that is adapted for an upstream, before and after, in bytes. OpenAI's limit on all names and values is 120,000
+/// characters; what grows beyond this by its references was made to.
+pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a schema that may be looked at while it is adapted: each level and each use of a reference looks again. The largest
+/// schema, sixteen levels deep, fits.
+pub const SCHEMA_READ_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Levels that an adapted schema may have. Schemas of real tools stay under 20; the stack holds several times this.
+pub const SCHEMA_DEPTH_MAX: usize = 48;
+
+/// Keywords of one schema. JSON Schema has about 60.
+pub const SCHEMA_KEYWORDS_MAX: usize = 128;
+
+/// Notes about one schema; the last says that there is more. Who reads more of them than this reads `docs/schemas.md`.
+pub const SCHEMA_NOTES_MAX: usize = 16;
+
+/// Longest place in a schema that a note names, in bytes.
+pub const SCHEMA_POINTER_BYTES_MAX: usize = 200;
+
+/// Longest value of a keyword that is told in words, in bytes. A regular expression or a small schema; more than this in a
+/// description confuses a model more than it helps.
+pub const SCHEMA_WORDS_BYTES_MAX: usize = 2_000;
+
 /// Header list limit of HTTP/2, in bytes, both sides. h2's own default of 16 MiB invites an HPACK bomb.
 pub const H2_HEADER_LIST_BYTES_MAX: u32 = 32 * 1024;
 

@@ -12,7 +12,8 @@
 //! | `classify.rs` | an upstream's error | [`canonical::ProviderError`] | `classify(status, body) -> ProviderError` |
 //! | `error.rs` | our [`crate::error::Failure`] | a client's error | `write_body`, `write_event` |
 //!
-//! [`restore`] stands between reading and rendering where composing had to rename or to wrap.
+//! [`restore`] stands between reading and rendering where composing had to rename or to wrap. [`schema`] brings a client's JSON schema
+//! into the subset that an upstream takes.
 
 mod answer_tool;
 pub mod anthropic_messages;
@@ -30,5 +31,6 @@ pub mod openai_chat;
 pub mod openai_responses;
 pub mod passage;
 pub mod restore;
+pub mod schema;
 pub mod translate;
 pub mod wire;

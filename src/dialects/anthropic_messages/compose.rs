@@ -7,7 +7,7 @@
 //! | turns of one role in a row | one turn; tool results come first in it, in the order of their calls |
 //! | no output limit | `max_tokens`: the model's own limit |
 //! | an effort, a budget | see [`thinking`] |
-//! | a schema | `output_config.format`, or a tool that is forced, whose input is the answer |
+//! | a schema | `output_config.format`, in the API's subset; otherwise a tool that is forced, whose input is the answer |
 //! | any JSON object | a tool that is forced; the native form takes closed schemas only |
 //! | tools, a choice among them, names | see [`tools`] |
 //! | a temperature above 1 | 1, noted |
@@ -75,11 +75,6 @@ pub fn compose_count(
 enum Purpose {
     Message,
     Count,
-}
-
-/// The JSON schema of an answer or of a strict tool, in the subset that the API takes.
-fn schema_for<'a>(schema: &'a Raw<'_>, _notes: &mut Notes) -> Cow<'a, [u8]> {
-    Cow::Borrowed(&schema.0)
 }
 
 /// Members of the API's own that only its clients send. They are carried as they came.
@@ -248,8 +243,8 @@ impl Composer<'_> {
     }
 
     fn output_config(&mut self, output: &OutputFormat<'_>, thinking: &Thinking, tools: &ToolPlan<'_>) {
-        let schema = match output {
-            OutputFormat::Schema(schema) if tools.native_schema => Some(schema),
+        let schema = match (output, &tools.native_schema) {
+            (OutputFormat::Schema(schema), Some(adapted)) => Some((schema, adapted)),
             _ => None,
         };
         if schema.is_none() && thinking.effort.is_none() {
@@ -259,16 +254,15 @@ impl Composer<'_> {
         if let Some(effort) = thinking.effort {
             self.json.name("effort").string(effort);
         }
-        if let Some(OutputSchema { name, description, schema, strict: _ }) = schema {
+        if let Some((OutputSchema { name, description, schema: _, strict: _ }, adapted)) = schema {
             if name.is_some() {
                 self.notes.hint("response_format.json_schema.name");
             }
             if description.is_some() {
                 self.notes.hint("response_format.json_schema.description");
             }
-            let schema = schema_for(schema, self.notes);
             self.json.name("format").open_object().name("type").string("json_schema");
-            self.json.name("schema").json(&schema).close_object();
+            self.json.name("schema").json(adapted).close_object();
         }
         self.json.close_object();
     }

@@ -7,7 +7,7 @@
 //! | system prompt | `systemInstruction`; within the conversation a user turn |
 //! | tool choice | `toolConfig.functionCallingConfig`; one of several tools or none: `VALIDATED` |
 //! | tools that the model has to keep to (`strict`) | mode `VALIDATED`, where there is a choice; `ANY` keeps to them anyway |
-//! | schema of the answer | `responseJsonSchema`, adapted to its keywords (`schema`); in Google's own form where the model takes no other |
+//! | schema of the answer | `responseJsonSchema`, adapted to its keywords ([`crate::dialects::schema`]); in Google's own form where the model takes no other |
 //! | the same beside tools, before Gemini 3 | a tool that takes the answer |
 //! | effort, budget | `thinkingLevel` or `thinkingBudget`, whichever the model takes |
 //! | members and tools of Gemini's own, from any client | as they are |
@@ -16,11 +16,12 @@ mod contents;
 mod tools;
 
 use super::names::Names;
-use super::{path, schema};
+use super::path;
 use crate::dialects::canonical::{
     Adapted, Effort, Extra, FunctionTool, Notes, OutputFormat, OutputSchema, Part, PartBody, Reasoning, Request,
     Target, Tool, Unsupported,
 };
+use crate::dialects::schema::{self, Subset};
 use crate::json::piece::{Raw, Text};
 use crate::json::value;
 use crate::json::write::Writer;
@@ -359,22 +360,15 @@ fn write_schema(
     if description.is_some() {
         notes.hint("response_format.json_schema.description");
     }
-    if !target.traits.native_schema {
-        let google_s = schema::in_google_s_form(schema)
-            .map_err(|why| Unsupported { param: "response_format".into(), why: why.into() })?;
-        notes.adapted("response_format", "The schema is said in Google's own form.");
-        json.name("responseSchema").json(&google_s);
-        return Ok(());
-    }
-    let adapted = schema::adapted(schema);
-    if !adapted.moved.is_empty() {
-        let moved = adapted.moved.join(", ");
-        notes.adapted(
-            "response_format",
-            format!("The model knows no such keywords; they are told to it in words: {moved}."),
-        );
-    }
-    json.name("responseJsonSchema").json(&adapted.text);
+    let (name, subset) = match target.traits.native_schema {
+        true => ("responseJsonSchema", Subset::GeminiJson),
+        false => {
+            notes.adapted("response_format", "The schema is said in Google's own form.");
+            ("responseSchema", Subset::GeminiOpenApi)
+        }
+    };
+    let adapted = schema::adapted(schema, subset, "response_format", notes)?;
+    json.name(name).json(&adapted);
     Ok(())
 }
 

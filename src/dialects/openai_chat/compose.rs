@@ -11,6 +11,7 @@ use crate::dialects::canonical::{
     Adapted, Effort, Extra, Message, Notes, OutputFormat, OutputSchema, Part, PartBody, Reasoning, Request, Target,
     Tool, ToolResult, Unsupported,
 };
+use crate::dialects::schema::{self, Subset};
 use crate::json::piece::{Raw, Text};
 use crate::json::write::Writer;
 use names::Names;
@@ -21,7 +22,6 @@ use tools::AnswerTool;
 mod messages;
 pub(in crate::dialects) mod names;
 mod parts;
-mod schema;
 mod tools;
 
 /// Where requests go, below the provider's base URL.
@@ -435,31 +435,45 @@ impl Form<'_> {
         if let Some(description) = description {
             json.name("description").text(description);
         }
-        composer.schema(schema, json.name("schema"));
         // Clients of the other dialects with schemas expect them to be enforced.
-        if let Some(strict) = composer.strict(schema, strict.or(Some(true))) {
-            json.name("strict").bool(strict);
-        }
+        composer.schema("schema", schema, strict.or(Some(true)), strict.is_some(), "response_format", json);
         json.close_object().close_object();
     }
 }
 
 impl Composer<'_> {
-    fn schema(&mut self, schema: &Raw<'_>, json: &mut Writer<'_>) {
-        match self.variant.schema_ids {
-            true => drop(json.raw(schema)),
-            false => schema::write_without_ids(schema, json),
+    /// Writes a schema under `name`, and whether the upstream has to keep to it, where that is said. One that OpenAI cannot enforce is
+    /// followed as it is. Where the client did not ask for that, nothing is changed for its sake.
+    fn schema(
+        &mut self,
+        name: &'static str,
+        schema: &Raw<'_>,
+        strict: Option<bool>,
+        is_asked: bool,
+        param: &'static str,
+        json: &mut Writer<'_>,
+    ) {
+        let strict = strict.filter(|_| self.variant.strict);
+        json.name(name);
+        if strict == Some(true) {
+            let mut notes = Notes::default();
+            match schema::adapted(schema, Subset::OpenAiStrict, param, &mut notes) {
+                Ok(adapted) if is_asked || notes.notes.is_empty() => {
+                    json.json(&adapted).name("strict").bool(true);
+                    self.notes.notes.append(&mut notes.notes);
+                    return;
+                }
+                _ => self.once(Once::Strict),
+            }
         }
-    }
-
-    /// The value of `strict`, if it is said.
-    fn strict(&mut self, schema: &Raw<'_>, wanted: Option<bool>) -> Option<bool> {
-        let wanted = wanted.filter(|_| self.variant.strict)?;
-        let fits = !wanted || schema::is_within_strict(schema);
-        if !fits {
-            self.once(Once::Strict);
+        let subset = if self.variant.schema_ids { Subset::OpenAi } else { Subset::Mistral };
+        // Neither refuses anything.
+        if let Ok(adapted) = schema::adapted(schema, subset, param, self.notes) {
+            json.json(&adapted);
         }
-        Some(wanted && fits)
+        if strict.is_some() {
+            json.name("strict").bool(false);
+        }
     }
 }
 

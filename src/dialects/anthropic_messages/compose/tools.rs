@@ -9,10 +9,11 @@
 //! A conversation that called tools needs tools, also where the client offers none any more: those that were called are sent by
 //! name, and forbidden.
 
-use super::{Composer, schema_for};
+use super::Composer;
 use crate::dialects::canonical::{
     FunctionTool, Message, Notes, OutputFormat, PartBody, Target, Tool, ToolChoice, Unsupported,
 };
+use crate::dialects::schema::{self, Subset};
 use crate::json::{
     piece::{Raw, Text},
     view::Value,
@@ -30,8 +31,8 @@ pub struct ToolPlan<'a> {
     choice: Choice<'a>,
     parallel_off: bool,
     pub answer: Option<AnswerTool<'a>>,
-    /// The schema of the answer is said as such.
-    pub native_schema: bool,
+    /// The schema of the answer, where it is said as such.
+    pub native_schema: Option<Cow<'a, [u8]>>,
     /// Tools of the conversation, where the client offers none.
     called: Vec<&'a Text<'a>>,
 }
@@ -83,13 +84,14 @@ impl<'a> ToolPlan<'a> {
             choice = Choice::Unsaid;
         }
         let (schema, description, native_schema) = match output {
-            OutputFormat::Text => (None, None, false),
-            OutputFormat::JsonObject => (None, None, false),
-            OutputFormat::Schema(schema) => (Some(schema), schema.description.as_ref(), target.traits.native_schema),
+            OutputFormat::Text | OutputFormat::JsonObject => (None, None, None),
+            OutputFormat::Schema(schema) => {
+                (Some(schema), schema.description.as_ref(), native_schema(&schema.schema, target, notes))
+            }
         };
         let is_forced = matches!(choice, Choice::Any | Choice::Tool(_));
         let mut answer = None;
-        if *output != OutputFormat::Text && !native_schema && !is_forced {
+        if *output != OutputFormat::Text && native_schema.is_none() && !is_forced {
             let name = schema.and_then(|schema| schema.name.as_ref()).map(|name| sanitised(&name.decoded()));
             let name = apart(name.unwrap_or_else(|| "json_answer".to_owned()), |name| is_taken(tools, name));
             notes.mapped("response_format", "A tool is forced whose input is the answer.");
@@ -126,6 +128,20 @@ impl<'a> ToolPlan<'a> {
     /// The model has to call a tool.
     pub fn is_forced(&self) -> bool {
         matches!(self.choice, Choice::Any | Choice::Tool(_) | Choice::Answer)
+    }
+}
+
+/// The schema in the API's subset; `None` where the model takes none or the subset cannot say it.
+fn native_schema<'a>(schema: &'a Raw<'_>, target: &Target<'_>, notes: &mut Notes) -> Option<Cow<'a, [u8]>> {
+    if !target.traits.native_schema {
+        return None;
+    }
+    match schema::adapted(schema, Subset::Anthropic, "response_format", notes) {
+        Ok(adapted) => Some(adapted),
+        Err(Unsupported { param, why }) => {
+            notes.adapted(param, why);
+            None
+        }
     }
 }
 
@@ -186,12 +202,23 @@ impl Composer<'_> {
         if let Some(description) = description {
             self.json.name("description").text(description);
         }
-        if *strict == Some(true) {
-            let schema = schema.as_ref().map(|schema| schema_for(schema, self.notes));
-            self.input_schema(schema.as_deref());
-            self.json.name("strict").bool(true);
-        } else {
-            self.input_schema(schema.as_ref().map(|schema| &*schema.0));
+        let adapted = match (schema, strict) {
+            (Some(schema), Some(true)) => {
+                let adapted = schema::adapted(schema, Subset::Anthropic, "tools", self.notes);
+                adapted.map_err(|Unsupported { param, why }| {
+                    self.notes.adapted(param, format!("{why} The tool's schema is followed, not forced."));
+                })
+            }
+            // A tool without input is strict as it is.
+            (None, Some(true)) => Ok(Cow::Borrowed(&br#"{"type":"object","additionalProperties":false}"#[..])),
+            _ => Err(()),
+        };
+        match adapted {
+            Ok(adapted) => {
+                self.input_schema(Some(&adapted));
+                self.json.name("strict").bool(true);
+            }
+            Err(()) => self.input_schema(schema.as_ref().map(|schema| &*schema.0)),
         }
         self.cache_control(*cache);
         self.json.close_object();

@@ -1,8 +1,9 @@
 //! Tools, and how the model may use them.
 
-use super::{Names, Notes, Target, Unsupported, Writer, schema};
+use super::{Names, Notes, Target, Unsupported, Writer};
 use crate::dialects::canonical::{FunctionTool, OutputSchema, Tool, ToolChoice};
 use crate::dialects::gemini::is_spelling;
+use crate::dialects::schema::{self, Subset};
 use crate::json::piece::{Raw, Text};
 use crate::json::view::Value;
 
@@ -78,8 +79,7 @@ impl Toolbox<'_, '_, '_> {
             self.json.name("parametersJsonSchema").raw(schema);
             return Ok(());
         }
-        let google_s =
-            schema::in_google_s_form(schema).map_err(|why| Unsupported { param: param.into(), why: why.into() })?;
+        let google_s = schema::adapted(schema, Subset::GeminiOpenApi, param, self.notes)?;
         self.json.name("parameters").json(&google_s);
         Ok(())
     }

@@ -103,10 +103,7 @@ impl Composer<'_> {
             json.name("description").text(description);
         }
         if let Some(schema) = schema {
-            self.schema(schema, json.name("parameters"));
-            if let Some(strict) = self.strict(schema, *strict) {
-                json.name("strict").bool(strict);
-            }
+            self.schema("parameters", schema, *strict, true, "tools", json);
         }
         json.close_object();
         match (cache, self.variant.cache) {
@@ -126,10 +123,7 @@ impl Composer<'_> {
             Some(description) => json.text(description),
             None => json.string("Takes the answer. Call it once, with the whole answer."),
         };
-        self.schema(schema, json.name("parameters"));
-        if let Some(strict) = self.strict(schema, strict.or(Some(true))) {
-            json.name("strict").bool(strict);
-        }
+        self.schema("parameters", schema, strict.or(Some(true)), strict.is_some(), "response_format", json);
         json.close_object().close_object();
     }
 
