@@ -26,7 +26,7 @@ pub mod signature;
 pub mod usage;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
 /// Is `name` the camel-case name `camel`, or the same with underscores? Google's APIs take both.
 pub(crate) fn is_spelling(name: &str, camel: &str) -> bool {

@@ -27,7 +27,7 @@ pub fn classify(status: u16, body: &[u8]) -> ProviderError<'_> {
 }
 
 /// Classifies a scanned body, also one that came with a success.
-pub(super) fn of_body(status: u16, body: Value<'_>) -> ProviderError<'_> {
+pub(crate) fn of_body(status: u16, body: Value<'_>) -> ProviderError<'_> {
     let error = body.some("error").filter(|error| matches!(error.kind(), Kind::Object | Kind::String)).unwrap_or(body);
     let message = message(error).or_else(|| message(body)).unwrap_or_default();
     let class =

@@ -19,9 +19,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use tools::AnswerTool;
 
-mod messages;
+pub(in crate::dialects) mod messages;
 pub(in crate::dialects) mod names;
-mod parts;
+pub(in crate::dialects) mod parts;
 mod tools;
 
 /// Where requests go, below the provider's base URL.
@@ -395,7 +395,7 @@ fn instruction(schema: &OutputSchema<'_>) -> Text<'static> {
 }
 
 /// Does a part contain the word?
-fn names_json(part: &Part<'_>) -> bool {
+pub(crate) fn names_json(part: &Part<'_>) -> bool {
     let has = |text: &Text<'_>| {
         let said = match text {
             Text::Escaped(said) => said,

@@ -2,12 +2,17 @@
 //!
 //! A client's request is read as the canonical one ([`parse`]) and the answer is written for it ([`render`]), with what of the request an
 //! answer repeats ([`echo`]). Failures have the API's shape ([`error`]). [`carried`] says how proofs of thoughts get through clients.
+//! For an upstream of this dialect the canonical request is composed ([`compose`]), its answer read ([`read`]), its error classified
+//! ([`classify`]).
 //!
 //! Nothing is stored here: a request that goes on from an answer or a conversation that a provider keeps can only pass to that
 //! provider as it is.
 
 pub mod carried;
+pub mod classify;
+pub mod compose;
 pub mod echo;
 pub mod error;
 pub mod parse;
+pub mod read;
 pub mod render;

@@ -18,7 +18,7 @@ const CALL_ID_CHARS_MAX: usize = 40;
 
 /// Calls that had no id, and wait for their results.
 #[derive(Default)]
-struct Unnamed {
+pub(crate) struct Unnamed {
     count: usize,
     /// Numbers of calls by the name of their tool.
     waiting: HashMap<String, VecDeque<usize>>,
@@ -315,20 +315,20 @@ impl Composer<'_> {
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// FNV-1a. Nobody gains by a collision: it would only confuse the calls of the one who sent it.
-fn fingerprint(said: &str) -> u64 {
+pub(crate) fn fingerprint(said: &str) -> u64 {
     said.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
 impl Unnamed {
     /// The id of the next call of this tool.
-    fn called(&mut self, name: &str) -> String {
+    pub(crate) fn called(&mut self, name: &str) -> String {
         let number = self.next();
         self.waiting.entry(name.to_owned()).or_default().push_back(number);
         format!("call_{number}")
     }
 
     /// The id of the call that a result of this tool is for, the first that waits. One that answers nothing gets an id of its own.
-    fn answered(&mut self, name: &str) -> String {
+    pub(crate) fn answered(&mut self, name: &str) -> String {
         let waiting = self.waiting.get_mut(name).and_then(VecDeque::pop_front);
         format!("call_{}", waiting.unwrap_or_else(|| self.next()))
     }

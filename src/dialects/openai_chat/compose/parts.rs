@@ -186,7 +186,7 @@ const OPENAI_DETAILS: &[&str] = &["auto", "low", "high"];
 const AUDIO_TYPES: &[(&str, &str)] =
     &[("audio/wav", "wav"), ("audio/x-wav", "wav"), ("audio/wave", "wav"), ("audio/mp3", "mp3"), ("audio/mpeg", "mp3")];
 
-fn write_data_url(media_type: &Text<'_>, base64: &Text<'_>, json: &mut Writer<'_>) {
+pub(crate) fn write_data_url(media_type: &Text<'_>, base64: &Text<'_>, json: &mut Writer<'_>) {
     json.string("data:");
     json.out.pop();
     media_type.append_escaped(json.out);
