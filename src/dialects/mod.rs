@@ -26,6 +26,7 @@ mod fixtures;
 pub mod gemini;
 pub mod models;
 pub mod multipart;
+pub mod ollama;
 mod open_calls;
 pub mod openai_chat;
 pub mod openai_responses;

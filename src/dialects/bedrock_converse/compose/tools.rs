@@ -100,6 +100,8 @@ impl Composer<'_> {
         let mut answer = None;
         if !native_schema && !is_forced {
             answer = AnswerTool::of(output, tools);
+        } else if !native_schema && *output != OutputFormat::Text {
+            self.notes.adapted("response_format", "No answer is due where a tool is forced.");
         }
         if answer.is_some() {
             self.notes.mapped("response_format", "A tool is forced whose input is the answer.");
