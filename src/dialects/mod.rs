@@ -19,6 +19,7 @@ mod answer_tool;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod canonical;
+pub mod cohere_chat;
 pub mod endpoints;
 pub mod failure;
 #[cfg(test)]
