@@ -8,7 +8,10 @@ use crate::data_plane::chunked::ChunkedDecoder;
 use crate::data_plane::field_lines::{FieldLines, Stop, begins_with, is_named};
 use crate::data_plane::{downstream, upstream};
 use crate::dialects::anthropic_messages as anthropic;
-use crate::dialects::bedrock_converse::event_stream::{self, FrameError};
+use crate::dialects::bedrock_converse::{
+    self,
+    event_stream::{self, FrameError},
+};
 use crate::dialects::canonical::{self, Facts, ModelTraits, Notes};
 use crate::dialects::multipart::{ModelFinder, MultipartError};
 use crate::dialects::openai_chat;
@@ -16,6 +19,7 @@ use crate::dialects::openai_chat::answer::Answer;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
 use crate::dialects::openai_chat::stream;
 use crate::dialects::openai_chat::variant::{CallIds, SchemaWay, ThoughtsBack, Variant};
+use crate::dialects::{cohere_chat, ollama};
 use crate::error::Failure;
 use crate::json::patch::Patch;
 use crate::json::scan::{self as json_scan, Members, Scan, ScanError, ScanErrorKind, Scanner};
@@ -38,6 +42,7 @@ pub static TARGETS: &[(&str, Target)] = &[
     ("request_head", request_head),
     ("scan", scan),
     ("sse", sse),
+    ("upstreams", upstreams),
 ];
 
 /// Sizes that inputs are cut into.
@@ -471,4 +476,58 @@ fn messages(stream: &[u8], piece: usize) -> SaidInFrames {
         }
     }
     (messages, Ok(splitter.is_between_messages()))
+}
+
+/// A client's request and an upstream's answer, for the dialects that only upstreams speak.
+pub fn upstreams(input: &[u8]) {
+    type Compose = fn(
+        &canonical::Request<'_>,
+        &canonical::Target<'_>,
+        &mut Notes,
+        &mut Vec<u8>,
+    ) -> Result<canonical::Adapted, canonical::Unsupported>;
+    const COMPOSERS: [(&str, Compose); 4] = [
+        ("us.anthropic.claude-x", bedrock_converse::compose::compose),
+        ("meta.llama-x", bedrock_converse::compose::compose),
+        ("m", ollama::compose::compose),
+        ("m", cohere_chat::compose::compose),
+    ];
+    if json_scan::scan(&LAST_WINS, input).is_ok() {
+        let requests = [openai_chat::parse::parse(input).ok(), anthropic::parse::parse(input).ok()];
+        for request in requests.into_iter().flatten() {
+            for (model, compose) in COMPOSERS {
+                let target = canonical::Target { model, traits: ModelTraits::default(), drops: true };
+                let mut out = Vec::new();
+                compose(&request, &target, &mut Notes::default(), &mut out).expect("everything may be dropped");
+                let composed = json_scan::scan(&LAST_WINS, &out);
+                // What calls take stands some levels deeper now.
+                let is_fine = composed.as_ref().map_or_else(|error| error.kind == ScanErrorKind::TooDeep, |_| true);
+                assert!(is_fine, "what is composed is well-formed: {composed:?}");
+            }
+        }
+    }
+    for whole in [bedrock_converse::read::whole, ollama::read::whole, cohere_chat::read::whole] {
+        let mut ended = false;
+        let _ = whole(input, &mut |event| {
+            assert!(!ended, "nothing follows the end");
+            ended = matches!(event, canonical::Event::End);
+        });
+    }
+    // A line is the name of an event and its data; Ollama's have no names.
+    let (mut converse, mut cohere, mut lines) = (
+        bedrock_converse::read::Reader::default(),
+        cohere_chat::read::Reader::default(),
+        ollama::read::Reader::default(),
+    );
+    for line in input.split(|byte| *byte == b'\n') {
+        let at = line.iter().position(|byte| *byte == b' ').unwrap_or(0);
+        let (name, data) = line.split_at(at);
+        let _ = converse.frame(name, data, &mut |_| {});
+        let _ = cohere.frame(name, data, &mut |_| {});
+        let _ = lines.frame(b"", line, &mut |_| {});
+    }
+    let _ = (converse.end(&mut |_| {}), cohere.end(&mut |_| {}), lines.end(&mut |_| {}));
+    bedrock_converse::classify::classify(400, input);
+    ollama::classify::classify(500, input);
+    cohere_chat::classify::classify(429, input);
 }
