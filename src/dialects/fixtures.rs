@@ -4,7 +4,7 @@ use super::canonical::{
     Adapted, ErrorClass, Event, Finish, Malformed, ModelTraits, Notes, ProviderError, Request, Target, Unsupported,
     Usage,
 };
-use super::{anthropic_messages, openai_chat};
+use super::{anthropic_messages, gemini, openai_chat, openai_responses};
 use crate::json::piece::Text;
 use std::fs;
 use std::path::PathBuf;
@@ -171,7 +171,7 @@ pub fn compose_all(
     compose: Compose,
 ) {
     let mut composed = 0;
-    for client in ["openai_chat", "anthropic_messages"] {
+    for client in ["openai_chat", "openai_responses", "anthropic_messages", "gemini"] {
         let mut paths: Vec<_> =
             fs::read_dir(golden().join("_requests").join(client)).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
@@ -179,7 +179,9 @@ pub fn compose_all(
             let text = fs::read(&file).unwrap();
             let request = match client {
                 "openai_chat" => openai_chat::parse::parse(&text),
-                _ => anthropic_messages::parse::parse(&text),
+                "openai_responses" => openai_responses::parse::parse(&text),
+                "anthropic_messages" => anthropic_messages::parse::parse(&text),
+                _ => gemini::parse::parse(&text),
             };
             let request = request.unwrap_or_else(|invalid| panic!("{}: {invalid:?}", file.display()));
             for drops in [false, true] {
@@ -215,5 +217,5 @@ pub fn compose_all(
             }
         }
     }
-    assert!(composed > 100);
+    assert!(composed > 200);
 }
