@@ -6,7 +6,7 @@
 //! | system texts within it | a user's text, in place, noted |
 //! | turns of one role in a row | one turn; tool results come first in it, in the order of their calls |
 //! | limits, sampling, stop sequences | `inferenceConfig`; `top_k` where the model's maker has it |
-//! | a schema | `outputConfig.textFormat`, as a string; see [`schema`] for those that a tool has to stand in for |
+//! | a schema | `outputConfig.textFormat`, as a string in Bedrock's subset; otherwise a tool that is forced, whose input is the answer |
 //! | any JSON object | a tool that is forced, whose input is the answer |
 //! | an effort, a budget | what the model's maker takes, in `additionalModelRequestFields`; see [`maker`] |
 //! | tools, a choice among them, names | see [`tools`] |
@@ -19,7 +19,6 @@
 mod blocks;
 mod cache;
 mod maker;
-mod schema;
 mod tools;
 mod turns;
 
@@ -314,8 +313,8 @@ impl Composer<'_> {
     }
 
     fn output_config(&mut self, output: &OutputFormat<'_>, thinking: Option<&Thinking>, plan: &ToolPlan<'_>) {
-        let schema = match output {
-            OutputFormat::Schema(schema) if plan.native_schema => Some(schema),
+        let schema = match (output, &plan.native_schema) {
+            (OutputFormat::Schema(schema), Some(adapted)) => Some((schema, adapted)),
             _ => None,
         };
         let effort = thinking.and_then(|thinking| {
@@ -327,10 +326,10 @@ impl Composer<'_> {
             return;
         }
         self.json.name("outputConfig").open_object();
-        if let Some(OutputSchema { name, description, schema, strict: _ }) = schema {
+        if let Some((OutputSchema { name, description, schema: _, strict: _ }, adapted)) = schema {
             let json = self.json.name("textFormat").open_object().name("type").string("json_schema");
             let json = json.name("structure").open_object().name("jsonSchema").open_object();
-            json.name("schema").text(&Text::of_raw(&schema.0));
+            json.name("schema").text(&Text::of_raw(adapted));
             if let Some(name) = name {
                 json.name("name").text(name);
             }

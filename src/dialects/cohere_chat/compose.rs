@@ -8,7 +8,7 @@
 //! | one tool, one of some | only these are sent, and `REQUIRED` |
 //! | a strict tool | `strict_tools`, where all tools are strict and have something required |
 //! | what was thought or said before calls | `tool_plan` |
-//! | a schema, any JSON object | `response_format`; beside tools, one more tool whose input is the answer |
+//! | a schema, any JSON object | `response_format`, in Cohere's subset; beside tools, and otherwise, one more tool whose input is the answer |
 //! | an effort, a budget | `thinking` with its `token_budget` |
 //!
 //! Thoughts of turns that called nothing are left out, noted: models that do not reason refuse them.
@@ -19,6 +19,7 @@ use crate::dialects::canonical::{
     Unsupported,
 };
 use crate::dialects::openai_chat::compose::names::Names;
+use crate::dialects::schema::{self, Subset};
 use crate::json::{
     piece::{Raw, Text},
     view::Value,
@@ -102,7 +103,11 @@ impl Composer<'_> {
             Some(ToolChoice::Among { required, .. }) => *required && !tools.is_empty(),
             _ => false,
         };
-        let answer = match !is_forced && (is_beside || !self.target.traits.native_schema) {
+        let format = match is_forced || is_beside {
+            true => None,
+            false => self.format(output),
+        };
+        let answer = match !is_forced && format.is_none() {
             true => AnswerTool::of(output, tools),
             false => None,
         };
@@ -114,8 +119,8 @@ impl Composer<'_> {
         }
         if answer.is_some() {
             self.notes.mapped("response_format", "A tool is forced whose input is the answer.");
-        } else if !is_forced {
-            self.response_format(output);
+        } else if let Some(format) = format {
+            self.json.name("response_format").raw(&format);
         } else if *output != OutputFormat::Text {
             self.notes.adapted("response_format", "No answer is due where a tool is forced.");
         }
@@ -286,20 +291,26 @@ impl Composer<'_> {
         };
     }
 
-    fn response_format(&mut self, output: &OutputFormat<'_>) {
-        let schema = match output {
-            OutputFormat::Text => return,
-            OutputFormat::JsonObject => None,
-            OutputFormat::Schema(schema) => Some(schema),
-        };
-        self.json.name("response_format").open_object().name("type").string("json_object");
-        if let Some(schema) = schema {
-            if schema.description.is_some() {
-                self.notes.hint("response_format.json_schema.description");
+    /// What `response_format` says; `None` where a tool has to stand in for it, or where the answer is a text.
+    fn format(&mut self, output: &OutputFormat<'_>) -> Option<Raw<'static>> {
+        let mut out = Vec::new();
+        let mut json = Writer::new(&mut out);
+        json.open_object().name("type").string("json_object");
+        match output {
+            OutputFormat::Text => return None,
+            OutputFormat::JsonObject => {}
+            OutputFormat::Schema(_) if !self.target.traits.native_schema => return None,
+            OutputFormat::Schema(schema) => {
+                let adapted = schema::adapted(&schema.schema, Subset::Cohere, "response_format", self.notes);
+                let adapted = adapted.map_err(|Unsupported { param, why }| self.notes.adapted(param, why)).ok()?;
+                if schema.description.is_some() {
+                    self.notes.hint("response_format.json_schema.description");
+                }
+                json.name("json_schema").json(&adapted);
             }
-            self.json.name("json_schema").raw(&schema.schema);
         }
-        self.json.close_object();
+        json.close_object();
+        Some(Raw(out.into()))
     }
 
     fn stop(&mut self, stop: &[Text<'_>]) -> Result<(), Unsupported> {

@@ -8,12 +8,14 @@
 //! then some tool is forced. Where the client itself forces one of its tools, no answer is due yet, and where it forbids them, the
 //! answer's tool is the only choice.
 
-use super::{Composer, maker::Maker, schema};
+use super::{Composer, maker::Maker};
 use crate::dialects::answer_tool::AnswerTool;
 use crate::dialects::canonical::{FunctionTool, Message, OutputFormat, PartBody, Tool, ToolChoice, Unsupported};
+use crate::dialects::schema::{self, Subset};
 use crate::json::piece::{Raw, Text};
 use crate::json::view::Value;
 use crate::json::write::Writer;
+use std::borrow::Cow;
 
 /// Tools as they will be sent.
 pub struct ToolPlan<'a> {
@@ -25,8 +27,8 @@ pub struct ToolPlan<'a> {
     choice: Choice<'a>,
     parallel: Option<bool>,
     pub answer: Option<AnswerTool<'a>>,
-    /// The schema of the answer is said as such.
-    pub native_schema: bool,
+    /// The schema of the answer, where it is said as such.
+    pub native_schema: Option<Cow<'a, [u8]>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -93,14 +95,14 @@ impl Composer<'_> {
             choice = Choice::Unsaid;
         }
         let native_schema = match output {
-            OutputFormat::Schema(output) => self.target.traits.native_schema && schema::is_enforced(&output.schema),
-            OutputFormat::Text | OutputFormat::JsonObject => false,
+            OutputFormat::Schema(output) => self.native_schema(&output.schema),
+            OutputFormat::Text | OutputFormat::JsonObject => None,
         };
         let is_forced = matches!(choice, Choice::Any | Choice::Tool(_));
         let mut answer = None;
-        if !native_schema && !is_forced {
+        if native_schema.is_none() && !is_forced {
             answer = AnswerTool::of(output, tools);
-        } else if !native_schema && *output != OutputFormat::Text {
+        } else if native_schema.is_none() && *output != OutputFormat::Text {
             self.notes.adapted("response_format", "No answer is due where a tool is forced.");
         }
         if answer.is_some() {
@@ -133,6 +135,16 @@ impl Composer<'_> {
             }
         }
         Ok(ToolPlan { tools, among, called, choice, parallel, answer, native_schema })
+    }
+
+    /// The schema in Bedrock's subset; `None` where the model takes none or the subset cannot say it.
+    fn native_schema<'a>(&mut self, schema: &'a Raw<'_>) -> Option<Cow<'a, [u8]>> {
+        if !self.target.traits.native_schema {
+            return None;
+        }
+        schema::adapted(schema, Subset::Bedrock, "response_format", self.notes)
+            .map_err(|Unsupported { param, why }| self.notes.adapted(param, why))
+            .ok()
     }
 
     pub fn tools(&mut self, plan: &ToolPlan<'_>) -> Result<(), Unsupported> {
@@ -209,15 +221,26 @@ impl Composer<'_> {
         if let Some(description) = description.as_ref().filter(|description| !description.is_empty()) {
             self.json.name("description").text(description);
         }
-        self.input_schema(schema.as_ref());
-        if *strict == Some(true) {
-            let is_enforced = schema.as_ref().is_some_and(schema::is_enforced);
-            if is_enforced && self.target.traits.native_schema {
+        let mut enforced = None;
+        if *strict == Some(true) && self.target.traits.native_schema {
+            enforced = match schema {
+                Some(schema) => schema::adapted(schema, Subset::Bedrock, "tools", self.notes)
+                    .map_err(|Unsupported { param, why }| {
+                        self.notes.adapted(param, format!("{why} The tool's schema is followed, not forced."));
+                    })
+                    .ok(),
+                // A tool without input is strict as it is.
+                None => Some(Cow::Borrowed(&br#"{"type":"object","additionalProperties":false}"#[..])),
+            };
+        } else if *strict == Some(true) {
+            self.adapted_once("tools.strict", "The schema of a tool is followed, not forced.");
+        }
+        match enforced {
+            Some(schema) => {
+                self.input_schema(Some(&Raw(schema)));
                 self.json.name("strict").bool(true);
-            } else {
-                let says = "The schema is beyond what the upstream enforces: followed, not forced.";
-                self.adapted_once("tools.strict", says);
             }
+            None => self.input_schema(schema.as_ref()),
         }
         self.json.close_object().close_object();
     }
