@@ -34,5 +34,6 @@ pub mod openai_responses;
 pub mod passage;
 pub mod restore;
 pub mod schema;
+pub mod text_tools;
 pub mod translate;
 pub mod wire;

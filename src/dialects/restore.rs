@@ -1,10 +1,12 @@
 //! Brings an answer back from what composing its request had to change: renamed tools get their names, and the call of a tool that
-//! stood in for a schema becomes the text that it was asked for.
+//! stood in for a schema becomes the text that it was asked for. Where functions stand in for tools that take a text
+//! ([`super::text_tools`]), the text is taken out of their arguments.
 //!
 //! Text beside such a call is dropped: the client asked for JSON and nothing else. If the tool was not called, because the model
 //! declined or ran out of output, the text stays.
 
 use super::canonical::{Adapted, Event, Finish};
+use super::text_tools::Unwrap;
 use crate::json::piece::Text;
 
 /// The way back of one answer.
@@ -13,11 +15,19 @@ pub struct Restore {
     adapted: Adapted,
     /// Calls of the tool that stood in: choice, call.
     answer_calls: Vec<(u32, u32)>,
+    /// The client's names of tools that take a text, and calls of them.
+    text_tools: Vec<Box<str>>,
+    text_calls: Vec<(u32, u32, Unwrap)>,
 }
 
 impl Restore {
     pub fn new(adapted: Adapted) -> Restore {
-        Restore { adapted, answer_calls: Vec::new() }
+        Restore { adapted, ..Restore::default() }
+    }
+
+    /// For a request whose tools of these names were made functions by [`super::text_tools::as_functions`].
+    pub fn with_text_tools(self, text_tools: Vec<Box<str>>) -> Restore {
+        Restore { text_tools, ..self }
     }
 
     /// Passes `event` on to `next`, restored.
@@ -40,7 +50,18 @@ impl Restore {
             Event::ToolCall { choice, call, id, name, signature } => {
                 let restored = self.adapted.names.iter().find(|(upstream, _)| name.says(upstream));
                 let name = restored.map_or(name, |(_, client)| Text::plain(client.as_ref()));
+                if self.text_tools.iter().any(|tool| name.says(tool)) {
+                    self.text_calls.push((choice, call, Unwrap::default()));
+                }
                 next(Event::ToolCall { choice, call, id, name, signature });
+            }
+            Event::ToolArguments { choice, call, fragment } if !self.text_calls.is_empty() => {
+                let mut calls = self.text_calls.iter_mut();
+                let fragment = match calls.find(|(of, text_call, _)| (*of, *text_call) == (choice, call)) {
+                    Some((.., unwrap)) => unwrap.take(&fragment),
+                    None => fragment,
+                };
+                next(Event::ToolArguments { choice, call, fragment });
             }
             other => next(other),
         }
@@ -73,7 +94,10 @@ mod tests {
     }
 
     fn restored(adapted: Adapted, events: Vec<Event<'static>>) -> Vec<Event<'static>> {
-        let mut restore = Restore::new(adapted);
+        passed(Restore::new(adapted), events)
+    }
+
+    fn passed(mut restore: Restore, events: Vec<Event<'static>>) -> Vec<Event<'static>> {
         let mut out = Vec::new();
         for event in events {
             restore.event(event, &mut |event| {
@@ -111,6 +135,31 @@ mod tests {
                 ]
             ),
             vec![text("{\"a\":"), text("1}"), finish(Finish::Stop)]
+        );
+    }
+
+    #[test]
+    fn a_function_that_stood_in_for_a_tool_with_a_text_is_called_with_one() {
+        let adapted = Adapted { answer_tool: None, names: vec![("patch_1".into(), "patch".into())] };
+        let restore = Restore::new(adapted).with_text_tools(vec!["patch".into()]);
+        assert_eq!(
+            passed(
+                restore,
+                vec![
+                    call(0, "patch_1"),
+                    call(1, "other"),
+                    arguments(0, "{\"input\":\"a"),
+                    arguments(1, "{}"),
+                    arguments(0, "b\"}"),
+                ]
+            ),
+            vec![
+                call(0, "patch"),
+                call(1, "other"),
+                Event::ToolArguments { choice: 0, call: 0, fragment: Text::Escaped(b"a"[..].into()) },
+                arguments(1, "{}"),
+                Event::ToolArguments { choice: 0, call: 0, fragment: Text::Escaped(b"b"[..].into()) },
+            ]
         );
     }
 

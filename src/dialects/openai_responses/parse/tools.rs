@@ -1,7 +1,7 @@
 //! Tools, and which of them may be called.
 //!
 //! A function is described by the tool itself. Tools whose input is a text (`custom`), and those that the provider or the client runs in a
-//! way of their own, are carried as `Other`.
+//! way of their own, are carried as `Other`; for the former see [`crate::dialects::text_tools`].
 
 use crate::dialects::canonical::{Extra, FunctionTool, Invalid, Request, Tool, ToolChoice};
 use crate::dialects::openai_chat::parse::expect::{
