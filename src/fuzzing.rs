@@ -19,9 +19,10 @@ use crate::dialects::openai_chat::answer::Answer;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
 use crate::dialects::openai_chat::stream;
 use crate::dialects::openai_chat::variant::{CallIds, SchemaWay, ThoughtsBack, Variant};
-use crate::dialects::{cohere_chat, ollama};
+use crate::dialects::{cohere_chat, ollama, openai_responses, text_tools};
 use crate::error::Failure;
 use crate::json::patch::Patch;
+use crate::json::piece::Text;
 use crate::json::scan::{self as json_scan, Members, Scan, ScanError, ScanErrorKind, Scanner};
 use crate::limits;
 use crate::sse::split::Splitter;
@@ -40,6 +41,7 @@ pub static TARGETS: &[(&str, Target)] = &[
     ("event_stream", event_stream),
     ("multipart", multipart),
     ("request_head", request_head),
+    ("responses", responses),
     ("scan", scan),
     ("sse", sse),
     ("upstreams", upstreams),
@@ -409,6 +411,64 @@ pub fn chat(input: &[u8]) {
     }
     let _ = reader.end(&mut |_| {});
     openai_chat::classify::classify(500, input);
+}
+
+/// A request, an answer and an event of the Responses API, on their way through the canonical form.
+pub fn responses(input: &[u8]) {
+    // What holds a value nests it deeper than the sender did.
+    let is_well_formed = |text: &[u8]| match json_scan::scan(&LAST_WINS, text) {
+        Ok(_) => true,
+        Err(error) => error.kind == ScanErrorKind::TooDeep,
+    };
+    let echo = match json_scan::scan(&LAST_WINS, input) {
+        Ok(_) => openai_responses::echo::Echo::of(input),
+        Err(_) => openai_responses::echo::Echo::default(),
+    };
+    if json_scan::scan(&LAST_WINS, input).is_ok()
+        && let Ok(mut request) = openai_responses::parse::parse(input)
+    {
+        let target = canonical::Target { model: "m", traits: ModelTraits::default(), drops: true };
+        for _ in 0..2 {
+            let (mut notes, mut out) = (Notes::default(), Vec::new());
+            openai_responses::compose::compose(&request, &target, &mut notes, &mut out)
+                .expect("everything may be dropped");
+            match json_scan::scan(&LAST_WINS, &out) {
+                Ok(_) => assert!(openai_responses::parse::parse(&out).is_ok(), "what is composed is a request"),
+                Err(error) => assert_eq!(error.kind, ScanErrorKind::TooDeep),
+            }
+            text_tools::as_functions(&mut request, &mut notes);
+        }
+    }
+    let facts = || Facts { id: "r".to_owned(), model: "m".to_owned(), created_s: 0, usage_asked: true };
+    let mut stream = openai_responses::render::Stream::repeating(facts(), echo.clone());
+    let mut put_together = openai_responses::render::Whole::repeating(facts(), echo);
+    let mut events = Vec::new();
+    let read = openai_responses::read::whole(input, &mut |event| {
+        stream.event(&event, &mut events);
+        put_together.event(&event);
+    });
+    if read.is_ok() {
+        let mut out = Vec::new();
+        put_together.finish(&mut out);
+        assert!(is_well_formed(&out), "a rendered answer is well-formed");
+        let mut splitter = Splitter::new(limits::SSE_EVENT_BYTES_MAX);
+        let mut feed = splitter.feed(&events);
+        while let Ok(Some(event)) = feed.next() {
+            assert!(is_well_formed(event.data), "a rendered event is well-formed");
+        }
+    }
+    let mut reader = openai_responses::read::Reader::default();
+    for _ in 0..2 {
+        let _ = reader.frame(b"", input, &mut |_| {});
+    }
+    let _ = reader.end(&mut |_| {});
+    let mut unwrap = text_tools::Unwrap::default();
+    for piece in input.chunks(PIECES[2]) {
+        let mut out = b"{\"x\":\"".to_vec();
+        unwrap.take(&Text::of_raw(piece)).append_escaped(&mut out);
+        out.extend_from_slice(b"\"}");
+        assert!(is_well_formed(&out), "what is taken out stands in a string");
+    }
 }
 
 /// An upstream's event stream, cut in several ways.

@@ -17,6 +17,7 @@ use crate::dialects::openai_chat::compose::names::{Names, is_acceptable};
 use crate::dialects::openai_chat::compose::names_json;
 use crate::dialects::schema::{self, Subset};
 use crate::json::piece::{Raw, Text};
+use crate::json::strings;
 use crate::json::write::Writer;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -335,6 +336,9 @@ impl Composer<'_> {
                 "store" => stores = *extra.value.0 == *b"true",
                 "reasoning.summary" => {}
                 param if VERBOSITY.contains(&param) => {}
+                "service_tier" if !SERVICE_TIERS.iter().any(|tier| strings::says(&extra.value.0, tier)) => {
+                    self.notes.leave(self.target, [extra])?;
+                }
                 param if SAME.contains(&param) => drop(json.name(param).raw(&extra.value)),
                 _ => self.notes.leave(self.target, [extra])?,
             }
@@ -358,6 +362,9 @@ const SAME: &[&str] = &[
     "truncation",
     "context_management",
 ];
+
+/// Other dialects have other tiers.
+const SERVICE_TIERS: &[&str] = &["auto", "default", "flex", "scale", "priority", "fast"];
 
 fn write_include(signs: bool, logprobs: bool, json: &mut Writer<'_>) {
     if !signs && !logprobs {

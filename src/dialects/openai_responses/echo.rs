@@ -3,6 +3,7 @@
 //! They are written once, when the request has been read, and copied into every object of the answer: three times into a stream. A value of
 //! more than [`ECHO_BYTES_MAX`] is not repeated: a prompt of megabytes is no answer.
 
+use crate::dialects::gemini::compact::compacted;
 use crate::json::view::Value;
 use crate::json::write::Writer;
 use crate::limits::ECHO_BYTES_MAX;
@@ -59,8 +60,9 @@ impl Echo {
             if let Some(tools) = said.filter(|_| *name == "tools") {
                 custom_tools.extend(tools.elements().filter_map(custom_name));
             }
-            let said = said.map(Value::bytes).filter(|said| said.len() <= ECHO_BYTES_MAX);
-            json.name(name).json(said.unwrap_or(otherwise.as_bytes()));
+            // A line's end between two tokens would end the line of an event.
+            let said = said.map(|said| compacted(said.bytes())).filter(|said| said.len() <= ECHO_BYTES_MAX);
+            json.name(name).json(said.as_deref().unwrap_or(otherwise.as_bytes()));
         }
         Echo { members, custom_tools }
     }
@@ -114,6 +116,13 @@ mod tests {
         assert_eq!((&written["tool_choice"], &written["user"]), (&json!("auto"), &json!(null)));
         assert_eq!((written.get("model"), written.get("input")), (None, None));
         assert!(echo.is_custom("apply_patch") && !echo.is_custom("f") && echo.has_custom_tools());
+    }
+
+    #[test]
+    fn what_is_repeated_is_one_line() {
+        let echo = Echo::of(b"{\n  \"metadata\": {\r\n    \"a b\": \"c d\"\n  }\n}");
+        assert!(!echo.members.iter().any(u8::is_ascii_control));
+        assert_eq!(written(&echo)["metadata"], json!({"a b":"c d"}));
     }
 
     #[test]

@@ -218,6 +218,12 @@ fn what_the_api_cannot_say_is_refused_or_noted() {
     }
     let (_, notes, _) = composed(&extra("cache_control", true), &target(false)).unwrap();
     assert_eq!(noted(&notes), [("cache_control", NoteKind::Dropped)]);
+    let tier = |tier: &'static str| Request {
+        extras: vec![Extra { param: "service_tier".into(), value: raw(tier), is_hint: true }],
+        ..Request::default()
+    };
+    assert_eq!(body(&tier(r#""flex""#))["service_tier"], "flex");
+    assert_eq!(body(&tier(r#""standard_only""#)).get("service_tier"), None);
     let cold = Target { traits: ModelTraits { sampling: false, ..ModelTraits::default() }, ..target(false) };
     let request = Request { temperature: some(), ..Request::default() };
     assert_eq!(composed(&request, &cold).unwrap_err().param, "temperature");

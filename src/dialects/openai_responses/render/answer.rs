@@ -10,6 +10,7 @@
 use super::item::{Call, Item, Kind, Told, write_annotation, write_elements};
 use super::{Ending, choice, error_words, write_usage};
 use crate::dialects::canonical::{ErrorClass, Event, Facts, Signature, Usage};
+use crate::dialects::gemini::compact::compacted;
 use crate::dialects::openai_responses::carried::Of;
 use crate::dialects::openai_responses::echo::Echo;
 use crate::json::piece::{Raw, Text};
@@ -254,7 +255,7 @@ impl Answer {
         let Some(content) = Value::root(&raw.0).some("content") else { return };
         let mut told = Vec::new();
         for token in content.elements() {
-            Writer::new(&mut told).json(token.bytes());
+            Writer::new(&mut told).json(&compacted(token.bytes()));
         }
         if told.is_empty() {
             return;
@@ -279,6 +280,7 @@ impl Answer {
             self.begin_part(index, out);
             let mut told = Vec::new();
             write_annotation(&mut Writer::new(&mut told), annotation);
+            let told = compacted(&told);
             self.said_bytes += told.len();
             let Kind::Text { annotations, .. } = &mut self.items[index].kind else { return };
             Writer::new(annotations).json(&told);
