@@ -6,6 +6,8 @@
 //! (scan and view, with everything made anew), `multipart-10k` (looks for the model of a form), `plan`; `answer-head`, `answer` (scan, judge, look for
 //! missing members), `judge` (the same after the scan), `relay-chunk` (pass on one event of a stream, each of which says something else),
 //! `unframe-chunk` (its chunked coding), `chunk` (judge one event by itself), `facts` (the same after the scan), `failure` (write one);
+//! `to-*` (a chat request parsed and composed in another dialect), `from-*` (a whole answer of another dialect rendered for a chat client),
+//! `relay-from-*` (one event of a stream, the same way);
 //! `settle` (open and close a settlement), `histogram` (record one value), `log-line`.
 //!
 //! The allocator is the gateway's. The shard is a real one that does not run: its clock is read, its cells count, its ring takes records. Buffers
@@ -22,6 +24,7 @@ use ringway::{
         upstream,
     },
     dialects::{
+        canonical::{self, ModelTraits, Notes, Target},
         endpoints::{self, ApiEndpoint},
         multipart::ModelFinder,
         openai_chat::{
@@ -32,6 +35,8 @@ use ringway::{
             stream::{self, ChunkFacts, classify},
             usage::Usage,
         },
+        translate::{self, Translation},
+        wire::{ClientWire, UpstreamWire},
     },
     error::{Failure, Upstream},
     json::{
@@ -119,6 +124,18 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
             write_body(black_box(&limited), &mut out);
             black_box(&out);
         }),
+        step("to-anthropic-1k", composed(UpstreamWire::AnthropicMessages, &chat)),
+        step("to-anthropic-100k", composed(UpstreamWire::AnthropicMessages, &chat_100k)),
+        step("to-gemini-1k", composed(UpstreamWire::GeminiContent, &chat)),
+        step("to-gemini-100k", composed(UpstreamWire::GeminiContent, &chat_100k)),
+        step("to-bedrock-1k", composed(UpstreamWire::BedrockConverse, &chat)),
+        step("from-anthropic", || rendered(UpstreamWire::AnthropicMessages, black_box(ANTHROPIC_ANSWER))),
+        step("from-gemini", || rendered(UpstreamWire::GeminiContent, black_box(GEMINI_ANSWER))),
+        Step {
+            parts: PARTS,
+            ..step("relay-from-anthropic", relayed(UpstreamWire::AnthropicMessages, ANTHROPIC_STREAM))
+        },
+        Step { parts: PARTS, ..step("relay-from-gemini", relayed(UpstreamWire::GeminiContent, GEMINI_STREAM)) },
         step("settle", || {
             black_box(&settle(black_box(&at_rest)));
         }),
@@ -251,6 +268,89 @@ fn events(count: usize) -> String {
         format!("data: {chunk},\"obfuscation\":\"{}\"}}\n\n#", &"a1B2c3D4e5F6"[..1 + number % 12])
     };
     (0..count).map(event).collect()
+}
+
+/// Golden answers of other dialects.
+const ANTHROPIC_ANSWER: &[u8] = include_bytes!("../tests/golden/_answers/anthropic_messages/text.json");
+const GEMINI_ANSWER: &[u8] = include_bytes!("../tests/golden/_answers/gemini/text.json");
+
+/// The event that most of a stream is, and what has to come before it.
+struct Streamed {
+    begins: &'static str,
+    event: &'static str,
+}
+
+const ANTHROPIC_STREAM: Streamed = Streamed {
+    begins: concat!(
+        r#"event: message_start
+data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"#,
+        r#""stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":1}}}"#,
+        "\n\n",
+        r#"event: content_block_start
+data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+        "\n\n"
+    ),
+    event: concat!(
+        "event: content_block_delta\n",
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" a few more words"}}"#,
+        "\n\n"
+    ),
+};
+const GEMINI_STREAM: Streamed = Streamed {
+    begins: "",
+    event: concat!(
+        r#"data: {"candidates":[{"content":{"parts":[{"text":" a few more words"}],"role":"model"},"index":0}],"#,
+        r#""usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":4,"totalTokenCount":14},"#,
+        r#""modelVersion":"m","responseId":"r-1"}"#,
+        "\n\n"
+    ),
+};
+
+/// A chat request that has been scanned, in another dialect.
+fn composed(upstream: UpstreamWire, body: &[u8]) -> impl FnMut() {
+    let mut out = Vec::with_capacity(2 * body.len());
+    let target = Target { model: "golden", traits: ModelTraits::default(), drops: true };
+    move || {
+        out.clear();
+        let request = translate::parse(ClientWire::OpenAiChat, black_box(body)).expect("acceptable");
+        let mut notes = Notes::default();
+        black_box(translate::compose(upstream, &request, &target, &mut notes, &mut out).expect("it can be said"));
+        black_box(&out);
+    }
+}
+
+fn translation(upstream: UpstreamWire) -> Translation {
+    let facts = canonical::Facts { id: "req_1".into(), model: "m".into(), created_s: 1, usage_asked: true };
+    Translation {
+        client: ClientWire::OpenAiChat,
+        upstream,
+        adapted: Default::default(),
+        text_tools: Vec::new(),
+        facts,
+        echo: None,
+        in_array: false,
+    }
+}
+
+/// A whole answer that has been scanned, for a chat client.
+fn rendered(upstream: UpstreamWire, text: &[u8]) {
+    let mut out = Vec::with_capacity(1024);
+    black_box(&translation(upstream).whole(text, &mut out).expect("an answer"));
+    black_box(&out);
+}
+
+/// Events of a stream that is under way, each by itself.
+fn relayed(upstream: UpstreamWire, streamed: Streamed) -> impl FnMut() {
+    let mut out = Vec::with_capacity(64 * 1024);
+    let mut stream = translation(upstream).stream();
+    assert_eq!(stream.feed(streamed.begins.as_bytes(), &mut out), Verdict::More);
+    move || {
+        out.clear();
+        for _ in 0..PARTS {
+            assert_eq!(stream.feed(black_box(streamed.event.as_bytes()), &mut out), Verdict::More);
+        }
+        black_box(&out);
+    }
 }
 
 fn request_head(bytes: &[u8]) {

@@ -14,6 +14,7 @@ use crate::{
         multipart::ModelFinder,
         openai_chat::request::RequestView,
         openai_responses::echo::Echo,
+        text_tools,
         translate::{self, Translation},
         wire::{ClientWire, Dialect, UpstreamWire, Way, way},
     },
@@ -318,6 +319,15 @@ impl<'r> Outgoing<'r> {
         let mut notes = Notes::default();
         // What is translated has about the length that it had.
         let mut body = Vec::with_capacity(text.len() + text.len() / 8 + 256);
+        let takes_text_tools = upstream == UpstreamWire::OpenAiChat && traits.chat.custom_tools;
+        let mut own;
+        let (request, text_tools) = if takes_text_tools || !text_tools::are_in(request) {
+            (&**request, Vec::new())
+        } else {
+            own = request.as_ref().clone();
+            let names = text_tools::as_functions(&mut own, &mut notes);
+            (&own, names)
+        };
         let adapted = translate::compose(upstream, request, &target, &mut notes, &mut body)
             .map_err(|unsupported| Upstream::Unsupported { param: unsupported.param, why: unsupported.why })?;
         let path = translate::path(upstream, model, self.stream);
@@ -333,6 +343,7 @@ impl<'r> Outgoing<'r> {
                     client,
                     upstream,
                     adapted,
+                    text_tools,
                     facts,
                     echo: (client == ClientWire::OpenAiResponses).then(|| Echo::of(text)),
                     in_array: self.is_array(),

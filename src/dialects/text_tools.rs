@@ -14,6 +14,13 @@ use std::borrow::Cow;
 const SCHEMA: &[u8] =
     br#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
 
+/// Has the request tools whose input is a text, or calls of such tools?
+pub fn are_in(request: &Request<'_>) -> bool {
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    request.tools.iter().any(|tool| matches!(tool, Tool::Other { kind, .. } if kind.says("custom")))
+        || parts.any(|part| matches!(&part.body, PartBody::ToolCall(call) if matches!(call.input, ToolInput::Text(_))))
+}
+
 /// Makes functions of the tools whose input is a text, and objects of the inputs of their earlier calls. Answers the tools' names.
 pub fn as_functions(request: &mut Request<'_>, notes: &mut Notes) -> Vec<Box<str>> {
     let mut names = Vec::new();

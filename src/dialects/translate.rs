@@ -200,6 +200,8 @@ pub struct Translation {
     pub client: ClientWire,
     pub upstream: UpstreamWire,
     pub adapted: Adapted,
+    /// Tools whose input is a text, which went as functions.
+    pub text_tools: Vec<Box<str>>,
     pub facts: Facts,
     /// What an answer of the Responses API repeats of its request.
     pub echo: Option<Echo>,
@@ -224,7 +226,7 @@ impl Translation {
     /// It is no answer.
     pub fn whole(self, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
         let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo);
-        let mut restore = Restore::new(self.adapted);
+        let mut restore = Restore::new(self.adapted).with_text_tools(self.text_tools);
         let (mut usage, mut error) = (None, None);
         whole(self.upstream, text, &mut |event| {
             restore.event(event, &mut |event| {
@@ -254,7 +256,7 @@ impl Translation {
         TranslatedStream {
             frames: Frames::new(self.upstream),
             reader: Reader::new(self.upstream),
-            restore: Restore::new(self.adapted),
+            restore: Restore::new(self.adapted).with_text_tools(self.text_tools),
             renderer: StreamRenderer::new(self.client, self.facts, self.echo),
             told: Told::default(),
         }

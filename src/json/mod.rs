@@ -6,7 +6,7 @@
 //! - [`string_end`] validates the inside of a string on the way to its end.
 //! - [`strings`] reads and writes strings; [`value`] reads small scalars.
 //! - [`view`] reads all of such a text, member by member.
-//! - [`piece`] carries strings and values from one text into another; [`write`] composes a text.
+//! - [`piece`] carries strings and values from one text into another; [`mod@write`] composes a text.
 //! - [`patch`] changes a few members and leaves every other byte as the sender wrote it.
 //!
 //! Nothing here allocates per member, does I/O or knows any API.

@@ -6,10 +6,10 @@
 //! | system texts within it | a user's text, in place, noted |
 //! | turns of one role in a row | one turn; tool results come first in it, in the order of their calls |
 //! | no output limit | `max_tokens`: the model's own limit |
-//! | an effort, a budget | see [`thinking`] |
+//! | an effort, a budget | see `thinking` |
 //! | a schema | `output_config.format`, in the API's subset; otherwise a tool that is forced, whose input is the answer |
 //! | any JSON object | a tool that is forced; the native form takes closed schemas only |
-//! | tools, a choice among them, names | see [`tools`] |
+//! | tools, a choice among them, names | see `tools` |
 //! | a temperature above 1 | 1, noted |
 //! | cache hints beyond four | the first and the last three |
 //!

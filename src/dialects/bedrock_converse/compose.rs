@@ -8,9 +8,9 @@
 //! | limits, sampling, stop sequences | `inferenceConfig`; `top_k` where the model's maker has it |
 //! | a schema | `outputConfig.textFormat`, as a string in Bedrock's subset; otherwise a tool that is forced, whose input is the answer |
 //! | any JSON object | a tool that is forced, whose input is the answer |
-//! | an effort, a budget | what the model's maker takes, in `additionalModelRequestFields`; see [`maker`] |
-//! | tools, a choice among them, names | see [`tools`] |
-//! | cache hints | blocks of their own behind what is cached; see [`cache`] |
+//! | an effort, a budget | what the model's maker takes, in `additionalModelRequestFields`; see `maker` |
+//! | tools, a choice among them, names | see `tools` |
+//! | cache hints | blocks of their own behind what is cached; see `cache` |
 //! | pictures, documents, sounds | inline, or in S3; Bedrock fetches from nowhere else |
 //!
 //! Texts that are empty or white space are left out, because they are refused otherwise, and so is a turn of nothing else. A

@@ -1,6 +1,6 @@
 //! Reads an answer of Converse, whole or streamed, as events.
 //!
-//! A stream is messages of [`event_stream`]. [`Reader::message`] is where one becomes a frame: its name is the `:event-type`, or the
+//! A stream is messages of [`super::event_stream`]. [`Reader::message`] is where one becomes a frame: its name is the `:event-type`, or the
 //! `:exception-type`, whose names end in `Exception`; its data is the payload. An error that stands in the headers alone has no frame
 //! and is told at once; a message of a kind that nobody described says nothing.
 //!
