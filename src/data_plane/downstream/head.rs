@@ -86,8 +86,10 @@ pub struct RequestHead {
     pub path: Span,
     pub host: Option<Span>,
     pub authorization: Option<Span>,
-    /// The key as Anthropic's, Azure's and Gemini's clients send it: `x-api-key`, `api-key`, `x-goog-api-key`.
+    /// The key as Anthropic's, Azure's and Gemini's clients send it: `x-api-key`, `api-key`, `x-goog-api-key`; the first of them that came.
     pub api_key: Option<Span>,
+    /// Which of them came, a bit for each.
+    key_headers: u8,
     /// What tells one API from another where both have the path: an `anthropic-version`, or a key in Google's header.
     pub speaks: Api,
     pub origin: Option<Span>,
@@ -163,11 +165,11 @@ impl RequestHead {
         match name.len() {
             13 if is_named(name, b"authorization") => self.repeated |= self.authorization.replace(span()).is_some(),
             12 if is_named(name, b"content-type") => self.repeated |= self.content_type.replace(span()).is_some(),
-            9 if is_named(name, b"x-api-key") => self.repeated |= self.api_key.replace(span()).is_some(),
-            7 if is_named(name, b"api-key") => self.repeated |= self.api_key.replace(span()).is_some(),
+            9 if is_named(name, b"x-api-key") => self.note_key(1, span()),
+            7 if is_named(name, b"api-key") => self.note_key(2, span()),
             14 if is_named(name, b"x-goog-api-key") => {
                 self.speaks = Api::Gemini;
-                self.repeated |= self.api_key.replace(span()).is_some();
+                self.note_key(4, span());
             }
             17 if is_named(name, b"anthropic-version") => {
                 self.speaks = Api::Anthropic;
@@ -184,6 +186,13 @@ impl RequestHead {
             _ => return is_forwarded(name),
         }
         false
+    }
+
+    /// Takes note of a key in a header of its own. Several headers may carry one, each once.
+    fn note_key(&mut self, header: u8, span: Span) {
+        self.repeated |= self.key_headers & header != 0;
+        self.key_headers |= header;
+        self.api_key.get_or_insert(span);
     }
 
     /// The query of the request's target, without its question mark; empty if there is none. `bytes` are those of the head.

@@ -31,6 +31,17 @@ fn a_head_as_an_sdk_sends_it() {
 }
 
 #[test]
+fn a_key_may_stand_in_several_headers_and_in_each_once() {
+    let text = "POST /v1/messages?beta=true HTTP/1.1\r\nhost: a\r\napi-key: one\r\nX-Api-Key: two\r\nx-goog-api-key: three\r\n\r\n";
+    let head = parse(text).head;
+    assert_eq!(head.api_key.map(|key| key.of(text.as_bytes())), Some(&b"one"[..]));
+    assert_eq!(head.query(text.as_bytes()), "beta=true");
+    for name in ["api-key", "x-api-key", "x-goog-api-key"] {
+        check_refused(&format!("POST / HTTP/1.1\r\nhost: a\r\n{name}: x\r\n{name}: y\r\n\r\n"), 400);
+    }
+}
+
+#[test]
 fn what_a_head_says_about_its_connection() {
     assert!(!parse("GET / HTTP/1.0\r\n\r\n").frame.keep_alive);
     assert!(!parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: x, Close\r\n\r\n").frame.keep_alive);
