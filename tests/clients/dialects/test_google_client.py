@@ -73,7 +73,8 @@ def test_a_tool_can_be_demanded(of_google):
 
 
 def test_pictures(of_google):
-    assert ask(of_google, ["what is it?", types.Part.from_bytes(data=base64.b64decode(PNG), mime_type="image/png")]).text
+    picture = types.Part.from_bytes(data=base64.b64decode(PNG), mime_type="image/png")
+    assert ask(of_google, ["what is it?", picture]).text
 
 
 def test_a_schema_is_kept_to(of_google):
