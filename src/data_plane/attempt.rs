@@ -182,7 +182,7 @@ async fn attempt<D: Downstream>(
     outgoing: &Outgoing<'_>,
     held: &mut AttemptHeld,
 ) -> Result<Progress, AttemptEnd> {
-    let prepared = match outgoing.prepare(deployment, || exchange.facts(outgoing)) {
+    let mut prepared = match outgoing.prepare(deployment, || exchange.facts(outgoing)) {
         Ok(prepared) => prepared,
         Err(PrepareError::Upstream(failure)) => {
             held.succeeded();
@@ -193,13 +193,12 @@ async fn attempt<D: Downstream>(
             return Err(Ended::Failed(failure).into());
         }
     };
+    // Before the head of a stream may have to go out; an earlier attempt's mean nothing here.
+    exchange.notes = prepared.composed.as_mut().map(|composed| std::mem::take(&mut composed.notes)).unwrap_or_default();
     let mut call = send(exchange, client, group, deployment, outgoing, &prepared).await?;
     exchange.settlement.answered_us = Some(exchange.shard.now_us());
     let head = &exchange.head;
-    let composed = prepared.composed.map(|Composed { translation, notes, .. }| {
-        exchange.notes = notes;
-        translation
-    });
+    let composed = prepared.composed.map(|Composed { translation, .. }| translation);
     match head.status {
         200..300 => {}
         400.. if let Some(translation) = &composed => {

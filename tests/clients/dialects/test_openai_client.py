@@ -142,3 +142,16 @@ def test_a_provider_that_fails(of_openai, provider, status, error):
     with pytest.raises(error) as failed:
         ask(of_openai)
     assert failed.value.body["message"] and failed.value.body["type"]
+
+
+def test_what_was_dropped_for_a_provider_that_failed_is_not_named(ringway, simulate):
+    """The first provider cannot be told of `logit_bias` and fails; the second is."""
+    simulator = simulate("provider", script='[[rule]]\nmatch.path = "/messages"\nfault = "status:503"\n')
+    providers = {"a": {"kind": "anthropic", "base_url": simulator.endpoint}, "b": simulator}
+    gateway = ringway(providers=providers, models={"model": ["a/sim-small", "b/sim-small"]})
+    with openai.OpenAI(base_url=gateway.api, api_key=gateway.key, max_retries=0) as client:
+        answer = client.chat.completions.with_raw_response.create(
+            **ASK, logit_bias={"50256": -100}, extra_headers={"x-ringway-unsupported": "drop", "x-ringway-debug": "1"}
+        )
+    assert answer.headers["x-ringway-attempts"] == "2"
+    assert "x-ringway-dropped" not in answer.headers
