@@ -268,15 +268,18 @@ impl Failure {
         match self {
             Http { message, .. } => (*message).into(),
             Rejected { status } => format!("The model's provider refused the request with status {status}.").into(),
-            MissingKey => "No API key was given. Send it as 'Authorization: Bearer <key>'.".into(),
+            MissingKey => "No API key was given. Send it as 'Authorization: Bearer <key>', 'x-api-key', 'api-key' or \
+                           'x-goog-api-key'."
+                .into(),
             InvalidKey => "The API key is not known to this gateway. Check the key, or ask its operator for one \
                            (ringway keys create)."
                 .into(),
             HostNotAllowed => "The Host header does not name this gateway. Use the address it printed, or add the \
                                host to server.allowed_hosts."
                 .into(),
-            UnknownPath => "No such endpoint. This gateway serves /v1/chat/completions, /v1/completions, \
-                            /v1/embeddings, /v1/moderations, /v1/responses, /v1/images, /v1/audio and /v1/models."
+            UnknownPath => "No such endpoint. This gateway serves OpenAI's API (/v1/chat/completions, /v1/responses, \
+                            /v1/completions, /v1/embeddings, /v1/moderations, /v1/images, /v1/audio, /v1/models), \
+                            Anthropic's (/v1/messages) and Gemini's (/v1beta/models/<model>:generateContent)."
                 .into(),
             MethodNotAllowed { allow } => format!("This endpoint answers {allow} only.").into(),
             UnsupportedEndpoint => "This endpoint's objects live at a provider and are not bound to their owner \

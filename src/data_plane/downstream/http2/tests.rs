@@ -856,6 +856,8 @@ fn answer_before_a_slow_body_lets_the_client_finish() {
 fn answer_before_a_body_that_does_not_end_resets_it_after_a_while() {
     let shard = TestShard::start(rt::Driver::Epoll, |_| {});
     let mut raw = Raw::connect(&shard);
+    // All answers have room, however long the message in them is.
+    raw.send(&frame(WINDOW_UPDATE, 0, 0, &0x0100_0000u32.to_be_bytes()));
     for nth in 0..H2_DOWNSTREAM_STREAMS_MAX {
         raw.request(2 * nth + 1, 0, POST_NOTHING);
     }
