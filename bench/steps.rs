@@ -35,7 +35,7 @@ use ringway::{
             stream::{self, ChunkFacts, classify},
             usage::Usage,
         },
-        translate::{self, Translation},
+        translate::{self, Prompt, Translation},
         wire::{ClientWire, UpstreamWire},
     },
     error::{Failure, Upstream},
@@ -201,7 +201,7 @@ fn answer(text: &[u8]) {
 }
 
 fn chunk(payload: &[u8]) {
-    black_box(classify(payload).expect("a chunk").has_content);
+    black_box(classify(payload).expect("a chunk").has_content());
 }
 
 /// What is done with a request once it has been scanned.
@@ -243,7 +243,7 @@ fn facts(payload: &[u8]) -> impl FnMut() {
     move || {
         let payload = black_box(payload);
         let scan = scanner.finish(payload).expect("well-formed");
-        black_box(ChunkFacts::of_scan(scan, payload).has_content);
+        black_box(ChunkFacts::of_scan(scan, payload).has_content());
     }
 }
 
@@ -329,6 +329,7 @@ fn translation(upstream: UpstreamWire) -> Translation {
         facts,
         echo: None,
         in_array: false,
+        prompt: Prompt { bytes: Default::default(), start: 0 },
     }
 }
 

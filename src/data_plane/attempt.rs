@@ -212,6 +212,15 @@ async fn attempt<D: Downstream>(
         401 | 403 => return Err(Upstream::Credential { status: head.status }.into()),
         // The operator named the model, so it is not the client who got it wrong.
         404 if deployment.upstream_model.is_some() => return Err(Upstream::ModelMissing.into()),
+        // Some say in the body alone when to come back.
+        429 if head.retry_after_ms.is_none() => {
+            let wire = answer::own_wire(outgoing);
+            return Err(match Box::pin(refused(exchange, client, group, deployment, wire, call)).await {
+                Ok(failure) => failure.into(),
+                Err(AttemptEnd::Upstream(_)) => Upstream::RateLimited { retry_after_ms: None }.into(),
+                Err(ended) => ended,
+            });
+        }
         429 => return Err(Upstream::RateLimited { retry_after_ms: head.retry_after_ms }.into()),
         408 | 500.. => {
             return Err(Upstream::Status { status: head.status, retry_after_ms: head.retry_after_ms }.into());

@@ -82,6 +82,8 @@ pub struct Exchange<'s> {
     pub phase_at_ms: u64,
     /// The head of a stream has been staged: from here on failures are events.
     pub stream_open: bool,
+    /// The event of a failure that ended the stream, where what came before decides how it is written.
+    pub last_event: Option<Box<[u8]>>,
 }
 
 /// What a request asks for before its body is read.
@@ -105,6 +107,7 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut
         asked_at_ms: 0,
         phase_at_ms: u64::MAX,
         stream_open: false,
+        last_event: None,
         shard,
         current,
     };
@@ -115,9 +118,12 @@ pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut
             return After::Close;
         }
         Err(Ended::Failed(failure)) if exchange.stream_open => {
-            let mut event = Vec::with_capacity(256);
-            let (api, endpoint) = (exchange.settlement.api, exchange.settlement.record.endpoint);
-            failure::write_event(api, endpoint, &failure, &mut event);
+            let event = exchange.last_event.take().unwrap_or_else(|| {
+                let mut event = Vec::with_capacity(256);
+                let (api, endpoint) = (exchange.settlement.api, exchange.settlement.record.endpoint);
+                failure::write_event(api, endpoint, &failure, &mut event);
+                event.into()
+            });
             exchange.settlement.failed(&failure);
             shard.state.cells.add(Cell::StreamsBroken, 1);
             client.stage(&event);
@@ -245,6 +251,9 @@ impl<'s> Exchange<'s> {
         let plan = self.plan(group, entry)?;
         let outgoing = Outgoing::json(entry, &inbound.head.forward, &bytes, inbound.body_start, &view, rest, asked);
         let ended = self.attempts(client, group, &plan, &outgoing).await;
+        if self.settlement.uncounted_bytes.is_some() {
+            self.settlement.estimate(text);
+        }
         drop(view);
         // A body that is still being sent keeps it.
         if let Ok(bytes) = Rc::try_unwrap(bytes) {

@@ -77,23 +77,27 @@ pub async fn events<D: Downstream>(
         verdict => Ok(verdict),
     };
     let Flow { call, pass, held, .. } = flow;
-    let pass = pass.as_ref();
-    if !matches!(over, Err(Ended::Gone)) {
-        if matches!(over, Ok(Verdict::Error)) && exchange.shows_credential(&held) {
-            return Err(Failure::from(Upstream::InBand).into());
+    let over = over.and_then(|verdict| match verdict {
+        Verdict::Complete | Verdict::More => Ok(()),
+        Verdict::Error => Err(Failure::from(Upstream::InBand).into()),
+        Verdict::Malformed => Err(Failure::from(Upstream::BadResponse).into()),
+        Verdict::Truncated => Err(Failure::from(Upstream::Truncated).into()),
+    });
+    if let Some(mut pass) = pass {
+        exchange.count(&pass, over.is_ok());
+        let in_band = matches!(over, Err(Ended::Failed(Failure::Upstream(Upstream::InBand))));
+        let is_hidden = in_band && exchange.shows_credential(&held);
+        if !is_hidden && !matches!(over, Err(Ended::Gone)) {
+            exchange.passed(held.len(), Some(&pass));
+            client.stage(&held);
         }
-        exchange.passed(held.len(), pass);
-        client.stage(&held);
+        if let Err(Ended::Failed(failure)) = &over {
+            let mut event = Vec::new();
+            exchange.last_event = pass.fail(failure, &mut event).then(|| event.into());
+        }
     }
-    match over {
-        Ok(Verdict::Complete | Verdict::More) | Err(Ended::Gone) => attempt.succeeded(),
-        Ok(Verdict::Error) => return Err(Failure::from(Upstream::InBand).into()),
-        Ok(Verdict::Malformed) => return Err(Failure::from(Upstream::BadResponse).into()),
-        Ok(Verdict::Truncated) => return Err(Failure::from(Upstream::Truncated).into()),
-        Err(ended) => return Err(ended),
-    }
-    if let Some(usage) = pass.and_then(Passage::usage) {
-        exchange.settlement.used(&usage);
+    if matches!(over, Ok(()) | Err(Ended::Gone)) {
+        attempt.succeeded();
     }
     over?;
     client.stage_end();
@@ -336,6 +340,17 @@ impl Exchange<'_> {
         self.settlement.record.answer_bytes += bytes as u64;
         if pass.is_some_and(Passage::has_begun) {
             self.settlement.first_content();
+        }
+    }
+
+    /// Takes a stream's token counts; what was not counted to the end is estimated later.
+    fn count(&mut self, pass: &Passage, is_complete: bool) {
+        let usage = pass.usage();
+        if let Some(usage) = &usage {
+            self.settlement.used(usage);
+        }
+        if (usage.is_none() || !is_complete) && self.settlement.record.endpoint.is_generation() {
+            self.settlement.uncounted_bytes = Some(pass.said_bytes());
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{
     dialects::{
         canonical::Usage,
         endpoints::{Api, ApiEndpoint},
+        estimate,
     },
     error::Failure,
     telemetry::{
@@ -34,6 +35,8 @@ pub struct Settlement {
     pub replied_us: Option<u64>,
     /// The answer that is staged goes with one write: it is on its way when that has taken it.
     pub replies_whole: bool,
+    /// How much the model said, in bytes, where its provider did not count that, or not to the end.
+    pub uncounted_bytes: Option<u64>,
 }
 
 impl Settlement {
@@ -68,6 +71,7 @@ impl Settlement {
                 cached_input_tokens: 0,
                 output_tokens: 0,
                 reasoning_tokens: 0,
+                estimated: false,
             },
             shard: shard.clone(),
             api: Api::OpenAi,
@@ -77,6 +81,7 @@ impl Settlement {
             answered_us: None,
             replied_us: None,
             replies_whole: false,
+            uncounted_bytes: None,
         }
     }
 
@@ -93,6 +98,20 @@ impl Settlement {
         record.cached_input_tokens = tokens(usage.cache_read);
         record.output_tokens = tokens(usage.output);
         record.reasoning_tokens = tokens(usage.reasoning);
+    }
+
+    /// Estimates what the provider did not count. `prompt` is the request's body.
+    #[cold]
+    pub fn estimate(&mut self, prompt: &[u8]) {
+        let Some(said_bytes) = self.uncounted_bytes else { return };
+        let tokens = |count: u64| count.min(u32::MAX.into()) as u32;
+        let record = &mut self.record;
+        record.estimated = true;
+        if record.input_tokens == 0 {
+            record.input_tokens = tokens(estimate::of_request(prompt));
+        }
+        // What is reported in the middle of a stream is what had been said by then.
+        record.output_tokens = record.output_tokens.max(tokens(estimate::of_text(said_bytes)));
     }
 
     /// The first content of a stream was staged for the client.

@@ -543,6 +543,18 @@ pub enum Event<'e> {
     End,
 }
 
+impl Event<'_> {
+    /// How much the model says in it, as it is written, in bytes.
+    pub fn said_bytes(&self) -> u64 {
+        match self {
+            Event::Text { text, .. } | Event::Thinking { text, .. } | Event::Refusal { text, .. } => text.len() as u64,
+            Event::ToolCall { name, .. } => name.len() as u64,
+            Event::ToolArguments { fragment, .. } => fragment.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 /// Why a choice ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finish<'e> {

@@ -49,6 +49,19 @@ pub enum ApiEndpoint {
     None,
 }
 
+impl ApiEndpoint {
+    /// Does a model write a text here, whose tokens are counted?
+    pub fn is_generation(self) -> bool {
+        use ApiEndpoint::*;
+        matches!(self, ChatCompletions | Completions | Responses | Messages | GenerateContent | StreamGenerateContent)
+    }
+
+    /// Does a model read a text here, and answer with numbers?
+    pub fn is_embedding(self) -> bool {
+        matches!(self, ApiEndpoint::Embeddings | ApiEndpoint::EmbedContent | ApiEndpoint::BatchEmbedContents)
+    }
+}
+
 /// How a request body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyKind {

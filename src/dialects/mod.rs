@@ -21,6 +21,7 @@ pub mod bedrock_converse;
 pub mod canonical;
 pub mod cohere_chat;
 pub mod endpoints;
+pub mod estimate;
 pub mod failure;
 #[cfg(test)]
 mod fixtures;

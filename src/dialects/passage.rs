@@ -4,6 +4,7 @@ use super::{
     anthropic_messages, canonical::Usage, gemini, openai_chat, openai_chat::pass_through::Verdict,
     translate::TranslatedStream,
 };
+use crate::error::Failure;
 
 pub enum Passage {
     OpenAi(openai_chat::pass_through::PassThrough),
@@ -40,6 +41,24 @@ impl Passage {
             Passage::Anthropic(pass) => pass.has_begun,
             Passage::Gemini(pass) => pass.has_begun,
             Passage::Translated(stream) => stream.has_begun(),
+        }
+    }
+
+    /// How much the model has said, as it is written, in bytes.
+    pub fn said_bytes(&self) -> u64 {
+        match self {
+            Passage::OpenAi(pass) => pass.said_bytes,
+            Passage::Anthropic(pass) => pass.said_bytes,
+            Passage::Gemini(pass) => pass.said_bytes,
+            Passage::Translated(stream) => stream.said_bytes(),
+        }
+    }
+
+    /// Appends a failure that ends the stream; false where the client's dialect has one event for it, whatever was said before.
+    pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
+        match self {
+            Passage::Translated(stream) => stream.fail(failure, out),
+            _ => false,
         }
     }
 

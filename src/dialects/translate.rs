@@ -11,14 +11,14 @@ use super::{
     canonical::{
         Adapted, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request, Target, Unsupported, Usage,
     },
-    gemini, openai_chat,
+    estimate, gemini, openai_chat,
     openai_chat::pass_through::Verdict,
     openai_responses::{self, echo::Echo},
     restore::Restore,
     wire::{ClientWire, UpstreamWire},
 };
-use crate::{limits::SSE_EVENT_BYTES_MAX, sse::split::Splitter};
-use std::borrow::Cow;
+use crate::{error::Failure, limits::SSE_EVENT_BYTES_MAX, sse::split::Splitter};
+use std::{borrow::Cow, rc::Rc};
 
 /// Reads a client's request, a scanned JSON object.
 ///
@@ -207,13 +207,34 @@ pub struct Translation {
     pub echo: Option<Echo>,
     /// The client takes a whole answer as the only element of an array.
     pub in_array: bool,
+    /// What was asked, for an estimate of its tokens where the upstream counts none.
+    pub prompt: Prompt,
+}
+
+/// The body of a client's request.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    pub bytes: Rc<Vec<u8>>,
+    /// Where the body begins.
+    pub start: usize,
+}
+
+impl Prompt {
+    /// The usage that an upstream did not report, of an answer that says so many bytes.
+    fn estimate(&self, said_bytes: u64) -> Usage {
+        let input_uncached = estimate::of_request(&self.bytes[self.start..]);
+        Usage { input_uncached, output: estimate::of_text(said_bytes), ..Usage::default() }
+    }
 }
 
 /// What a whole answer comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Translated {
     Answer {
+        /// As the provider reported it. The client gets an estimate where it did not.
         usage: Option<Usage>,
+        /// How much the model said, in bytes.
+        said_bytes: u64,
     },
     /// The provider reported an error inside a good status.
     Error(ProviderError<'static>),
@@ -227,19 +248,22 @@ impl Translation {
     pub fn whole(self, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
         let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo);
         let mut restore = Restore::new(self.adapted).with_text_tools(self.text_tools);
-        let (mut usage, mut error) = (None, None);
+        let (mut usage, mut error, mut said_bytes) = (None, None, 0);
         whole(self.upstream, text, &mut |event| {
             restore.event(event, &mut |event| {
                 match &event {
                     Event::Usage(counted) => usage = Some(*counted),
                     Event::Error(told) => error = Some(owned(told)),
-                    _ => {}
+                    event => said_bytes += event.said_bytes(),
                 }
                 renderer.event(&event);
             });
         })?;
         if let Some(error) = error {
             return Ok(Translated::Error(error));
+        }
+        if usage.is_none() {
+            renderer.event(&Event::Usage(self.prompt.estimate(said_bytes)));
         }
         if self.in_array {
             out.push(b'[');
@@ -248,7 +272,7 @@ impl Translation {
         if self.in_array {
             out.push(b']');
         }
-        Ok(Translated::Answer { usage })
+        Ok(Translated::Answer { usage, said_bytes })
     }
 
     /// A stream in the client's form.
@@ -258,7 +282,7 @@ impl Translation {
             reader: Reader::new(self.upstream),
             restore: Restore::new(self.adapted).with_text_tools(self.text_tools),
             renderer: StreamRenderer::new(self.client, self.facts, self.echo),
-            told: Told::default(),
+            told: Told { usage: None, said_bytes: 0, has_begun: false, has_failed: false, prompt: self.prompt },
         }
     }
 }
@@ -278,17 +302,33 @@ pub struct TranslatedStream {
 }
 
 /// What has been told of a stream.
-#[derive(Debug, Default)]
 struct Told {
     usage: Option<Usage>,
+    said_bytes: u64,
     has_begun: bool,
     has_failed: bool,
+    prompt: Prompt,
 }
 
 impl TranslatedStream {
     /// As the last usage that came said.
     pub fn usage(&self) -> Option<Usage> {
         self.told.usage
+    }
+
+    /// How much the model has said, in bytes.
+    pub fn said_bytes(&self) -> u64 {
+        self.told.said_bytes
+    }
+
+    /// Appends a failure that ends the stream, where the client's dialect ties it to what was said before; false where it does not.
+    pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
+        match &mut self.renderer {
+            StreamRenderer::OpenAiResponses(stream) => stream.fail(failure, out),
+            StreamRenderer::GeminiContent(stream) => stream.fail(failure, out),
+            StreamRenderer::OpenAiChat(_) | StreamRenderer::AnthropicMessages(_) => return false,
+        }
+        true
     }
 
     /// Content, reasoning, a tool call, or an end has been seen.
@@ -398,12 +438,16 @@ impl Told {
                 return;
             }
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::End if self.usage.is_none() => {
+                renderer.event(&Event::Usage(self.prompt.estimate(self.said_bytes)), out);
+            }
             Event::Start { .. } | Event::End | Event::Extra { .. } => {}
             Event::Text { text, .. } | Event::Thinking { text, .. } | Event::Refusal { text, .. } => {
                 self.has_begun |= !text.is_empty();
             }
             _ => self.has_begun = true,
         }
+        self.said_bytes += event.said_bytes();
         renderer.event(event, out);
     }
 }

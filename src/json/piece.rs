@@ -52,6 +52,14 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Its length as it is at hand, in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Text::Escaped(escaped) => escaped.len(),
+            Text::Plain(plain) => plain.len(),
+        }
+    }
+
     /// What is meant. A lone surrogate, which JSON can write and UTF-8 cannot, becomes U+FFFD and ends it.
     pub fn decoded(&self) -> Cow<'_, str> {
         match self {

@@ -96,11 +96,13 @@ pub struct AccessRecord {
     pub ttft_us: u64,
     pub request_bytes: u64,
     pub answer_bytes: u64,
-    /// As reported by the upstream; 0 when it reported none, `u32::MAX` when it reported more than that.
+    /// As reported by the upstream or estimated; 0 when it reported none, `u32::MAX` when it reported more than that.
     pub input_tokens: u32,
     pub cached_input_tokens: u32,
     pub output_tokens: u32,
     pub reasoning_tokens: u32,
+    /// The upstream did not count, or not to the end: some of the counts are ours, by the length of the text.
+    pub estimated: bool,
 }
 
 /// 128 bits: the shard's start time, its number and a counter, written as `req_` and 32 hex digits.

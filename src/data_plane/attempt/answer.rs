@@ -15,8 +15,12 @@ use crate::{
     },
     dialects::{
         canonical::{ErrorClass, Event, ProviderError},
-        endpoints::ApiEndpoint,
-        openai_chat::answer::{self, Answer},
+        endpoints::{Api, ApiEndpoint},
+        openai_chat::{
+            self,
+            answer::{self, Answer},
+        },
+        openai_responses,
         translate::{self, Translated, Translation},
         wire::UpstreamWire,
     },
@@ -53,6 +57,15 @@ pub(super) enum Reading {
     /// It goes on as it came, in a dialect whose figures have to be looked for.
     Watched(UpstreamWire),
     Translated(Translation),
+}
+
+/// The form in which a provider of the client's own dialect tells of its failures.
+pub(super) fn own_wire(outgoing: &Outgoing<'_>) -> UpstreamWire {
+    match outgoing.entry.api {
+        Api::OpenAi => UpstreamWire::OpenAiChat,
+        Api::Anthropic => UpstreamWire::AnthropicMessages,
+        Api::Gemini => UpstreamWire::GeminiContent,
+    }
 }
 
 /// How to read a whole answer that is not one of OpenAI's dialect for a client of the same.
@@ -100,18 +113,19 @@ pub(super) async fn collected<D: Downstream>(
         }
         Reading::Watched(wire) => {
             scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
-            let (mut usage, mut failure) = (None, None);
+            let (mut usage, mut failure, mut said_bytes) = (None, None, 0);
             let read = translate::whole(wire, &body, &mut |event| match event {
                 Event::Usage(counted) => usage = Some(counted),
                 Event::Error(error) => failure = Some(exchange.told(deployment, &error, None)),
-                _ => {}
+                event => said_bytes += event.said_bytes(),
             });
             if let Some(failure) = failure {
                 return Err(failure.into());
             }
             read.map_err(|_| Upstream::BadResponse)?;
-            if let Some(usage) = usage {
-                exchange.settlement.used(&usage);
+            match usage {
+                Some(usage) => exchange.settlement.used(&usage),
+                None => exchange.settlement.uncounted_bytes = Some(said_bytes),
             }
             body
         }
@@ -120,10 +134,10 @@ pub(super) async fn collected<D: Downstream>(
             let mut rendered = Vec::with_capacity(body.len() + 512);
             match translation.whole(&body, &mut rendered).map_err(|_| Upstream::BadResponse)? {
                 Translated::Error(error) => return Err(exchange.told(deployment, &error, None).into()),
-                Translated::Answer { usage } => {
-                    if let Some(usage) = usage {
-                        exchange.settlement.used(&usage);
-                    }
+                Translated::Answer { usage: Some(usage), .. } => exchange.settlement.used(&usage),
+                Translated::Answer { usage: None, said_bytes } => {
+                    exchange.settlement.uncounted_bytes = Some(said_bytes);
+                    exchange.lines.extend_from_slice(b"x-ringway-estimated: usage\r\n");
                 }
             }
             rendered
@@ -147,8 +161,9 @@ fn judge(
     if facts.error.is_some() {
         return Err(Upstream::InBand);
     }
-    if let Some(usage) = &facts.usage {
-        settlement.used(&usage.disjoint());
+    match &facts.usage {
+        Some(usage) => settlement.used(&usage.disjoint()),
+        None => uncounted(text, settlement),
     }
     if !fill {
         return Ok(None);
@@ -162,6 +177,26 @@ fn judge(
     let mut filled = Vec::with_capacity(patch.patched_bytes(text.len()));
     patch.append_to(text, &mut filled);
     Ok(Some(filled))
+}
+
+/// Notes how much an answer of OpenAI's dialect says that counts no tokens.
+#[cold]
+fn uncounted(text: &[u8], settlement: &mut Settlement) {
+    let endpoint = settlement.record.endpoint;
+    let mut said_bytes = 0;
+    let mut tell = |event: Event<'_>| said_bytes += event.said_bytes();
+    // What cannot be read says nothing that could be counted.
+    let _ = match endpoint {
+        ApiEndpoint::ChatCompletions => openai_chat::read::whole(text, &mut tell),
+        ApiEndpoint::Responses => openai_responses::read::whole(text, &mut tell),
+        ApiEndpoint::Completions => {
+            said_bytes = text.len() as u64;
+            Ok(())
+        }
+        _ if endpoint.is_embedding() => Ok(()),
+        _ => return,
+    };
+    settlement.uncounted_bytes = Some(said_bytes);
 }
 
 /// The provider refuses the request, and the client can mend it. What is not an error in OpenAI's shape is not passed on, nor is

@@ -28,6 +28,8 @@ pub struct PassThrough {
     reader: Reader,
     /// As all that came so far says.
     pub usage: Option<Usage>,
+    /// How much text, reasoning and input of tools has come, as it is written.
+    pub said_bytes: u64,
     /// Content, a whole block of any kind, or a stop reason has been seen: from here on the answer belongs to this upstream.
     pub has_begun: bool,
     repeat: Repeat,
@@ -45,6 +47,7 @@ impl PassThrough {
             splitter: Splitter::new(SSE_EVENT_BYTES_MAX),
             reader: Reader::default(),
             usage: None,
+            said_bytes: 0,
             has_begun: false,
             repeat: Repeat::default(),
         }
@@ -53,14 +56,16 @@ impl PassThrough {
     /// Takes the next piece, cut anywhere, and appends what the client gets of it.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
         // The feed borrows the splitter; the other fields are changed beside it.
-        let PassThrough { splitter, reader, usage, has_begun, repeat } = self;
+        let PassThrough { splitter, reader, usage, said_bytes, has_begun, repeat } = self;
         let mut feed = splitter.feed(piece);
         loop {
             if feed.is_between_events() {
-                let mut same_bytes = 0;
+                let (mut same_events, mut same_bytes) = (0, 0);
                 while let Some(bytes) = repeat.recognise(&feed.rest()[same_bytes..]) {
                     same_bytes += bytes;
+                    same_events += 1;
                 }
+                *said_bytes += repeat.said_bytes(same_events, same_bytes);
                 out.extend_from_slice(feed.skip_events(same_bytes));
                 if feed.rest().is_empty() {
                     return Verdict::More;
@@ -72,6 +77,7 @@ impl PassThrough {
                 Ok(Some(event)) => {
                     let facts = Facts::of(&event, reader, usage);
                     *has_begun |= facts.has_begun;
+                    *said_bytes += facts.said_bytes;
                     match facts.verdict {
                         Verdict::More => append(&event, out),
                         Verdict::Complete => {
@@ -104,6 +110,7 @@ impl PassThrough {
 struct Facts {
     verdict: Verdict,
     has_begun: bool,
+    said_bytes: u64,
     /// All that it says is said for good when it has been said once: here is content, and the answer goes on.
     is_plain_content: bool,
 }
@@ -112,12 +119,15 @@ impl Facts {
     fn of(event: &split::Event<'_>, reader: &mut Reader, usage: &mut Option<Usage>) -> Facts {
         // Blocks that have no events of their own count when they are whole.
         let mut has_begun = event.name == b"content_block_stop";
-        let (mut is_error, mut has_content) = (false, false);
+        let (mut is_error, mut has_content, mut said_bytes) = (false, false, 0);
         let progress = reader.frame(event.name, event.data, &mut |told| match told {
             Event::Usage(counted) => *usage = Some(counted),
             Event::Error(_) => is_error = true,
             Event::Start { .. } | Event::End => {}
-            Event::Text { .. } | Event::Thinking { .. } | Event::ToolArguments { .. } => has_content = true,
+            Event::Text { .. } | Event::Thinking { .. } | Event::ToolArguments { .. } => {
+                has_content = true;
+                said_bytes += told.said_bytes();
+            }
             _ => has_begun = true,
         });
         let verdict = match progress {
@@ -129,7 +139,7 @@ impl Facts {
             Err(_) => Verdict::Malformed,
         };
         has_begun |= has_content;
-        Facts { verdict, has_begun, is_plain_content: has_content && event.name == b"content_block_delta" }
+        Facts { verdict, has_begun, said_bytes, is_plain_content: has_content && event.name == b"content_block_delta" }
     }
 }
 

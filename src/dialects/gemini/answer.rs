@@ -22,6 +22,8 @@ pub struct Answer {
     pub usage: Option<Usage>,
     /// There is something that a reader waits for.
     pub has_content: bool,
+    /// How much of it, as it is written.
+    pub said_bytes: u64,
     /// The prompt was refused, which is an answer without candidates.
     pub is_blocked: bool,
     /// A candidate failed.
@@ -52,6 +54,7 @@ impl Answer {
             error: member(read::id::ERROR).map(|error| error.value),
             usage: value(read::id::USAGE).and_then(usage::read),
             has_content: false,
+            said_bytes: 0,
             is_blocked: value(read::id::PROMPT_FEEDBACK).is_some_and(read::is_blocked),
             is_failure: false,
             candidates: 0,
@@ -86,8 +89,10 @@ impl Answer {
                 b"index" => index = value.u64().unwrap_or(place),
                 b"finishReason" => reason = Some(value),
                 b"content" => {
-                    let mut parts = value.some("parts").into_iter().flat_map(Value::elements);
-                    self.has_content |= parts.any(has_content);
+                    for part in value.some("parts").into_iter().flat_map(Value::elements) {
+                        self.said_bytes += said_bytes(part);
+                    }
+                    self.has_content |= self.said_bytes > 0;
                 }
                 _ => {}
             }
@@ -106,12 +111,14 @@ impl Answer {
 }
 
 /// All but an empty text is something.
-fn has_content(part: Value<'_>) -> bool {
-    part.members().any(|(name, value)| match &*name {
-        b"text" => value.text().is_some_and(|text| !text.is_empty()),
-        b"thought" | b"thoughtSignature" | b"partMetadata" => false,
-        _ => !value.is_null(),
-    })
+fn said_bytes(part: Value<'_>) -> u64 {
+    let said = part.members().map(|(name, value)| match &*name {
+        b"text" if value.text().is_some() => value.span().len() - 2,
+        b"text" | b"thought" | b"thoughtSignature" | b"partMetadata" => 0,
+        _ if value.is_null() => 0,
+        _ => value.span().len(),
+    });
+    said.sum::<usize>() as u64
 }
 
 #[cfg(test)]

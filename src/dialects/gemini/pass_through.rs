@@ -26,6 +26,8 @@ pub struct PassThrough {
     watch: Watch,
     /// As the last usage that came said.
     pub usage: Option<Usage>,
+    /// How much text, reasoning and input of tools has come, as it is written.
+    pub said_bytes: u64,
     /// Content or an end has been seen: from here on the answer belongs to this upstream.
     pub has_begun: bool,
 }
@@ -46,6 +48,7 @@ impl PassThrough {
             splitter: Splitter::new(SSE_EVENT_BYTES_MAX),
             watch: Watch { form, has_written: false, candidates: 0, ended: 0, is_blocked: false },
             usage: None,
+            said_bytes: 0,
             has_begun: false,
         }
     }
@@ -53,14 +56,14 @@ impl PassThrough {
     /// Takes the next piece, cut anywhere, and appends what the client gets of it.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
         // The feed borrows the splitter; the other fields are changed beside it.
-        let PassThrough { splitter, watch, usage, has_begun } = self;
+        let PassThrough { splitter, watch, usage, said_bytes, has_begun } = self;
         let mut feed = splitter.feed(piece);
         loop {
             match feed.next() {
                 Err(_) => return Verdict::Malformed,
                 Ok(None) => return Verdict::More,
                 Ok(Some(event)) => {
-                    let verdict = watch.increment(&event, usage, has_begun, out);
+                    let verdict = watch.increment(&event, usage, said_bytes, has_begun, out);
                     if verdict != Verdict::More {
                         return verdict;
                     }
@@ -71,13 +74,13 @@ impl PassThrough {
 
     /// The upstream ended its stream cleanly.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
-        let PassThrough { splitter, watch, usage, has_begun } = self;
+        let PassThrough { splitter, watch, usage, said_bytes, has_begun } = self;
         // Some servers leave out the blank line after the last event.
         if !splitter.residue().is_empty()
             && let Some(event) = splitter.unfinished_event()
         {
             let mut written = Vec::new();
-            match watch.increment(&event, usage, has_begun, &mut written) {
+            match watch.increment(&event, usage, said_bytes, has_begun, &mut written) {
                 Verdict::More => {
                     out.extend_from_slice(&written);
                     if watch.form == Form::Events && !out.ends_with(b"\n\n") {
@@ -116,6 +119,7 @@ impl Watch {
         &mut self,
         event: &Event<'_>,
         usage: &mut Option<Usage>,
+        said_bytes: &mut u64,
         has_begun: &mut bool,
         out: &mut Vec<u8>,
     ) -> Verdict {
@@ -127,6 +131,7 @@ impl Watch {
             return Verdict::Error;
         }
         *usage = answer.usage.or(*usage);
+        *said_bytes += answer.said_bytes;
         *has_begun |= answer.has_content || answer.ended != 0 || answer.is_blocked;
         self.candidates |= answer.candidates;
         self.ended |= answer.ended;

@@ -8,8 +8,8 @@
 //!
 //! Most chunks say the same in other words. Those are recognised (see `repeat`) and copied; only the others are read.
 //!
-//! Streams of other endpoints than chat and completions (responses, images) have event names and no end marker; they are only cut
-//! into events, and end where they end.
+//! Streams of other endpoints than chat and completions (responses, images) have event names and no end marker; they are cut
+//! into events, of which only those with usage are read, and end where they end.
 
 use super::{
     repeat::Repeat,
@@ -17,12 +17,14 @@ use super::{
     usage::Usage,
 };
 use crate::{
+    dialects::estimate::BYTES_PER_TOKEN,
     limits::SSE_EVENT_BYTES_MAX,
     sse::{
         split::{Event, Splitter},
         write::{self, DONE},
     },
 };
+use memchr::memmem;
 
 /// A stream on its way.
 pub struct PassThrough {
@@ -33,6 +35,8 @@ pub struct PassThrough {
     usage_asked: bool,
     /// As the last usage that came said.
     pub usage: Option<Usage>,
+    /// How much text, reasoning and input of tools has come, as it is written.
+    pub said_bytes: u64,
     /// Content, reasoning, a tool call, or an end has been seen: from here on the answer belongs to this upstream.
     pub has_begun: bool,
     finished: bool,
@@ -62,6 +66,7 @@ impl PassThrough {
             chunks,
             usage_asked,
             usage: None,
+            said_bytes: 0,
             has_begun: false,
             finished: false,
             repeat: Repeat::default(),
@@ -71,14 +76,16 @@ impl PassThrough {
     /// Takes the next piece, cut anywhere, and appends what the client gets of it.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
         // The feed borrows the splitter; the other fields are changed beside it.
-        let PassThrough { splitter, chunks, usage_asked, usage, has_begun, finished, repeat } = self;
+        let PassThrough { splitter, chunks, usage_asked, usage, said_bytes, has_begun, finished, repeat } = self;
         let mut feed = splitter.feed(piece);
         loop {
             if feed.is_between_events() {
-                let mut same_bytes = 0;
+                let (mut same_events, mut same_bytes) = (0, 0);
                 while let Some(bytes) = repeat.recognise(&feed.rest()[same_bytes..]) {
                     same_bytes += bytes;
+                    same_events += 1;
                 }
+                *said_bytes += repeat.said_bytes(same_events, same_bytes);
                 out.extend_from_slice(feed.skip_events(same_bytes));
                 if feed.rest().is_empty() {
                     return Verdict::More;
@@ -88,13 +95,23 @@ impl PassThrough {
                 Err(_) => return Verdict::Malformed,
                 Ok(None) => return Verdict::More,
                 Ok(Some(event)) if *chunks => {
-                    let verdict = chunk(&event, *usage_asked, usage, has_begun, finished, repeat, out);
+                    let Ok(facts) = stream::classify(event.data) else { return Verdict::Malformed };
+                    *said_bytes += facts.said_bytes as u64;
+                    *usage = facts.usage.or(*usage);
+                    *has_begun |= facts.has_content() || facts.finish_reason.is_some();
+                    let verdict = chunk(&event, &facts, *usage_asked, finished, repeat, out);
                     if verdict != Verdict::More {
                         return verdict;
                     }
                 }
                 Ok(Some(event)) => {
                     *has_begun = true;
+                    if event.name.ends_with(b".delta") {
+                        // About a token each; what they say is not looked at.
+                        *said_bytes += BYTES_PER_TOKEN;
+                    } else if memmem::find(event.data, b"\"usage\"").is_some() {
+                        *usage = stream::usage_of_event(event.data).or(*usage);
+                    }
                     append(&event, out);
                 }
             }
@@ -115,16 +132,15 @@ impl PassThrough {
     }
 }
 
+#[inline(always)]
 fn chunk(
     event: &Event<'_>,
+    facts: &ChunkFacts,
     usage_asked: bool,
-    usage: &mut Option<Usage>,
-    has_begun: &mut bool,
     finished: &mut bool,
     repeat: &mut Repeat,
     out: &mut Vec<u8>,
 ) -> Verdict {
-    let Ok(facts) = stream::classify(event.data) else { return Verdict::Malformed };
     if facts.is_done {
         // An end marker without a finish reason: the answer was cut upstream of the provider's own front.
         if !*finished {
@@ -136,13 +152,11 @@ fn chunk(
     if facts.error.is_some() {
         return Verdict::Error;
     }
-    *usage = facts.usage.or(*usage);
     *finished |= facts.finish_reason.is_some();
-    *has_begun |= facts.has_content || facts.finish_reason.is_some();
     if usage_asked || !facts.is_usage_only() {
         append(event, out);
     }
-    if is_plain_content(&facts) && is_plain(event) {
+    if is_plain_content(facts) && is_plain(event) {
         repeat.learn(event.raw);
     }
     Verdict::More
@@ -150,7 +164,7 @@ fn chunk(
 
 /// All that the chunk says is said for good when it has been said once: here is content, and the answer goes on.
 fn is_plain_content(facts: &ChunkFacts) -> bool {
-    facts.has_content && facts.usage.is_none() && facts.finish_reason.is_none()
+    facts.has_content() && facts.usage.is_none() && facts.finish_reason.is_none()
 }
 
 /// One `data` line and the blank line, and nothing about them that has to be written anew.

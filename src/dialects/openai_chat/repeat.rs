@@ -30,6 +30,8 @@ pub struct Repeat {
     text: Vec<u8>,
     /// Insides of strings in `text` that may differ, in order; none of them is empty.
     gaps: Vec<Range<usize>>,
+    /// Length of `text` less its gaps.
+    frame_bytes: usize,
     vain_lessons: u8,
 }
 
@@ -63,6 +65,11 @@ impl Repeat {
         Some(at + same.len())
     }
 
+    /// What `events` events of `bytes` bytes together, which were recognised, say beside what all of them say.
+    pub fn said_bytes(&self, events: usize, bytes: usize) -> u64 {
+        (bytes - events * self.frame_bytes) as u64
+    }
+
     /// Takes note of an event that was read in full. It has to be one `data` line with JSON and the blank line, both ended by LF alone.
     pub fn learn(&mut self, event: &[u8]) {
         if self.vain_lessons >= VAIN_LESSONS_MAX || event.len() > EVENT_BYTES_MAX {
@@ -78,6 +85,7 @@ impl Repeat {
         }
         self.text.clear();
         self.text.extend_from_slice(event);
+        self.frame_bytes = event.len() - self.gaps.iter().map(Range::len).sum::<usize>();
     }
 
     /// Finds where `event` may differ from now on: where it differs from `text`, and where `text` might before. False, and any gaps, if

@@ -27,8 +27,8 @@ pub struct ChunkFacts {
     /// The value of `error`, if SDKs would raise it: null, false, 0, "" and empty containers are no error.
     pub error: Option<Span>,
     pub choices: Choices,
-    /// Some choice carries content, see the header.
-    pub has_content: bool,
+    /// How much content its choices carry, see the header, in bytes as it is written.
+    pub said_bytes: u32,
     /// The last `finish_reason` that is not null, with its quotes.
     pub finish_reason: Option<Span>,
     pub usage: Option<Usage>,
@@ -46,6 +46,11 @@ pub enum Choices {
 }
 
 impl ChunkFacts {
+    /// Some choice carries content.
+    pub fn has_content(&self) -> bool {
+        self.said_bytes > 0
+    }
+
     /// Is it the chunk that `stream_options.include_usage` asks for? A client that did not ask does not expect it.
     pub fn is_usage_only(&self) -> bool {
         self.usage.is_some() && self.choices == Choices::Empty && self.error.is_none()
@@ -61,6 +66,17 @@ pub fn classify(payload: &[u8]) -> Result<ChunkFacts, ScanError> {
         return Ok(ChunkFacts { is_done: true, ..ChunkFacts::default() });
     }
     Ok(ChunkFacts::of_scan(Scanner::new(&MEMBERS).finish(payload)?, payload))
+}
+
+/// The members to scan for in an event that has a name.
+static NAMED_MEMBERS: Members = Members::last_wins(&["response", "usage"]);
+
+/// The counts that an event of another endpoint's stream carries, by itself or in the response that it shows.
+pub fn usage_of_event(payload: &[u8]) -> Option<Usage> {
+    let mut scanner = Scanner::new(&NAMED_MEMBERS);
+    let scan = scanner.finish(payload).ok()?;
+    let own = scan.member(1).and_then(|usage| Usage::read(payload, usage));
+    own.or_else(|| Usage::read(payload, walk::member(payload, scan.member(0)?.value, "usage")?))
 }
 
 /// The value of an `error` member that SDKs would raise.
@@ -135,12 +151,15 @@ impl ChunkFacts {
     /// Judges the value of a member that carries content, and answers where it ends.
     #[inline(always)]
     fn judge_content(&mut self, payload: &[u8], at: usize) -> usize {
-        if let Some([b'"', next]) = payload.get(at..at + 2) {
-            self.has_content |= *next != b'"';
-            return walk::string_end(payload, at);
+        if payload.get(at) == Some(&b'"') {
+            let end = walk::string_end(payload, at);
+            self.said_bytes += (end - at - 2) as u32;
+            return end;
         }
         let value = walk::value(payload, at);
-        self.has_content |= value::is_truthy(value.of(payload));
+        if value::is_truthy(value.of(payload)) {
+            self.said_bytes += value.len() as u32;
+        }
         value.end as usize
     }
 }

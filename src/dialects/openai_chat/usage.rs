@@ -8,7 +8,8 @@ use crate::dialects::canonical;
 use crate::json::scan::Member;
 use crate::json::{Kind, value, walk};
 
-/// Counts from a `usage` object of `chat.completion`, `text_completion`, `list` and their chunks, in tokens.
+/// Counts from a `usage` object of `chat.completion`, `text_completion`, `list` and their chunks, in tokens; also of responses,
+/// pictures and transcripts, which have `input_` and `output_` where those have `prompt_` and `completion_`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// `prompt_tokens`; includes cached ones.
@@ -89,16 +90,16 @@ impl Usage {
     fn other_members(&mut self, text: &[u8], at: usize) {
         // Not a `match`, which compares byte by byte.
         walk::rest_of_members(text, at, |walk::Entry { name, at, .. }| {
-            if name == b"completion_tokens_details" {
+            if name == b"completion_tokens_details" || name == b"output_tokens_details" {
                 return Some(self.read_completion_details(text, at));
             }
-            if name == b"prompt_tokens_details" {
+            if name == b"prompt_tokens_details" || name == b"input_tokens_details" {
                 return Some(self.read_prompt_details(text, at));
             }
-            if name == b"prompt_tokens" {
+            if name == b"prompt_tokens" || name == b"input_tokens" {
                 return count(text, at, &mut self.prompt);
             }
-            if name == b"completion_tokens" {
+            if name == b"completion_tokens" || name == b"output_tokens" {
                 return count(text, at, &mut self.completion);
             }
             if name == b"total_tokens" {

@@ -245,6 +245,9 @@ fn line(room: &mut [u8], head: &[u8; HEAD_BYTES], pieces: &Pieces, record: &Acce
     room.number(b",\"cached_input_tokens\":", record.cached_input_tokens.into())?;
     room.number(b",\"output_tokens\":", record.output_tokens.into())?;
     room.number(b",\"reasoning_tokens\":", record.reasoning_tokens.into())?;
+    if record.estimated {
+        room.put(b",\"estimated\":true")?;
+    }
     room.number(b",\"request_bytes\":", record.request_bytes)?;
     room.number(b",\"answer_bytes\":", record.answer_bytes)?;
     room.put_part(&pieces.end, pieces.end_bytes)?;

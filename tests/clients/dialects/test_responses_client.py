@@ -99,3 +99,17 @@ def test_a_provider_that_fails(of_openai, provider):
     provider.fail("status:429")
     with pytest.raises(openai.RateLimitError):
         ask(of_openai)
+
+
+def test_a_stream_that_breaks_off_ends_as_failed(of_openai, provider, kind):
+    """With what was said until then. A provider of the same API is passed through, and its break is an event of its own."""
+    provider.fail("error_after:4")
+    if kind == "openai":
+        with pytest.raises(openai.APIError):
+            list(of_openai.responses.create(model="model", input="hello", stream=True))
+        return
+    events = list(of_openai.responses.create(model="model", input="hello", stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    last = events[-1]
+    assert (last.type, last.response.status) == ("response.failed", "failed")
+    assert last.response.error.message

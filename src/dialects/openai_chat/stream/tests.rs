@@ -31,7 +31,7 @@ fn content_is_what_a_reader_waits_for() {
         r#"{"audio":{"id":"a"}}"#,
     ] {
         let facts = facts(&delta(content));
-        assert!(facts.has_content, "{content}");
+        assert!(facts.has_content(), "{content}");
         assert_eq!((facts.choices, facts.finish_reason, facts.usage), (Choices::Some, None, None));
     }
     for silence in [
@@ -42,11 +42,11 @@ fn content_is_what_a_reader_waits_for() {
         r#"{"tool_calls":[]}"#,
         r#"{"tool_calls":null,"reasoning":"","obfuscation":"abc"}"#,
     ] {
-        assert!(!facts(&delta(silence)).has_content, "{silence}");
+        assert!(!facts(&delta(silence)).has_content(), "{silence}");
     }
-    assert!(facts(r#"{"choices":[{"text":"x","index":0}]}"#).has_content);
-    assert!(!facts(r#"{"choices":[{"text":"","index":0}]}"#).has_content);
-    assert!(facts(r#"{"choices":[{"delta":{}},{"delta":{"content":"x"}}]}"#).has_content);
+    assert!(facts(r#"{"choices":[{"text":"x","index":0}]}"#).has_content());
+    assert!(!facts(r#"{"choices":[{"text":"","index":0}]}"#).has_content());
+    assert!(facts(r#"{"choices":[{"delta":{}},{"delta":{"content":"x"}}]}"#).has_content());
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_finish_reason_counts_unless_null() {
     let payload = r#"{"choices":[{"delta":{},"finish_reason":null},{"delta":{},"finish_reason":"stop"}]}"#;
     let facts = facts(payload);
     assert_eq!(facts.finish_reason.unwrap().of(payload.as_bytes()), br#""stop""#);
-    assert!(!facts.has_content);
+    assert!(!facts.has_content());
 }
 
 #[test]
@@ -125,7 +125,7 @@ proptest! {
         let (compact, open) = (facts(&text), spaced(&text, places));
         let said = |facts: ChunkFacts, text: &str| {
             let reason = facts.finish_reason.map(|reason| reason.of(text.as_bytes()).to_vec());
-            (facts.has_content, facts.choices, reason, facts.usage)
+            (facts.has_content(), facts.choices, reason, facts.usage)
         };
         prop_assert_eq!(said(compact, &text), said(facts(&open), &open));
     }

@@ -29,6 +29,7 @@ fn record() -> AccessRecord {
         cached_input_tokens: 4,
         output_tokens: 7,
         reasoning_tokens: 2,
+        estimated: false,
     }
 }
 

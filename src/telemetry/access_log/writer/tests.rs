@@ -32,6 +32,7 @@ fn record(number: u128, generation: u64) -> AccessRecord {
         cached_input_tokens: 0,
         output_tokens: 0,
         reasoning_tokens: 0,
+        estimated: false,
     }
 }
 
