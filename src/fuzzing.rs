@@ -28,6 +28,10 @@ use crate::limits;
 use crate::sse::split::Splitter;
 use std::fmt::Debug;
 
+mod pairs;
+
+pub use pairs::{gemini, pairs};
+
 /// A fuzz target: takes any input, panics if an invariant is broken.
 pub type Target = fn(&[u8]);
 
@@ -39,7 +43,9 @@ pub static TARGETS: &[(&str, Target)] = &[
     ("chunked", chunked),
     ("config", config),
     ("event_stream", event_stream),
+    ("gemini", gemini),
     ("multipart", multipart),
+    ("pairs", pairs),
     ("request_head", request_head),
     ("responses", responses),
     ("scan", scan),
