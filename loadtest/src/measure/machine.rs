@@ -123,6 +123,9 @@ pub fn describe(environment: &mut Environment) {
         first("/proc/meminfo", "MemTotal").and_then(|text| text.split_ascii_whitespace().next()?.parse::<u64>().ok());
     environment.memory_bytes = kib.unwrap_or(0) * 1024;
     environment.open_files_max = crate::load::raise_open_files();
+    if let Err(why) = policy::chrt(&["--pid"], own_pid()) {
+        environment.notes.push(format!("closed loops and the simulator cost more than they need to: {why}"));
+    }
 }
 
 /// CPUs as a reader writes them: `0-2,5`.

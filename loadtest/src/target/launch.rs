@@ -18,7 +18,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{
@@ -243,6 +243,8 @@ pub struct Folder {
 impl Folder {
     pub fn new() -> io::Result<Folder> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(|| remove_orphans(&std::env::temp_dir()));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("{}{number}", folder_prefix()));
         DirBuilder::new().mode(0o700).create(&path)?;
@@ -260,8 +262,24 @@ impl Folder {
     }
 }
 
+const FOLDER_NAME: &str = "ringway-loadtest-";
+
 fn folder_prefix() -> String {
-    format!("ringway-loadtest-{}-", std::process::id())
+    format!("{FOLDER_NAME}{}-", std::process::id())
+}
+
+/// Removes the folders of runs that were killed before they could. Others' are not ours to remove, and stay.
+fn remove_orphans(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let numbers = name.to_str().and_then(|name| name.strip_prefix(FOLDER_NAME)?.split_once('-'));
+        let Some((Ok(owner), Ok(_))) = numbers.map(|(pid, nth)| (pid.parse::<u32>(), nth.parse::<u64>())) else {
+            continue;
+        };
+        if !Path::new("/proc").join(owner.to_string()).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 impl Drop for Folder {
@@ -274,4 +292,24 @@ impl Drop for Folder {
 /// A port that was free a moment ago, for programs that cannot choose one themselves.
 pub fn free_port() -> io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{folder_prefix, remove_orphans};
+    use std::fs::create_dir;
+
+    #[test]
+    fn folders_of_runs_that_are_gone_are_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // No process has a number beyond the kernel's largest.
+        let gone = "ringway-loadtest-4194305-0";
+        let stay =
+            [format!("{}3", folder_prefix()), "ringway-loadtest-report".into(), "ringway-loadtest-4194305-x".into()];
+        create_dir(folder.path().join(gone)).expect("made");
+        stay.iter().for_each(|name| create_dir(folder.path().join(name)).expect("made"));
+        remove_orphans(folder.path());
+        assert!(!folder.path().join(gone).exists());
+        assert!(stay.iter().all(|name| folder.path().join(name).is_dir()));
+    }
 }
