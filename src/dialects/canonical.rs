@@ -665,3 +665,6 @@ pub enum Progress {
     /// `Event::End` was told; what follows is of no interest.
     Complete,
 }
+
+#[cfg(test)]
+mod tests;
