@@ -25,7 +25,11 @@ use crate::{
 use ask::Asker;
 use futures_util::stream::{self, StreamExt};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::{sync::Arc, time::Duration};
+use std::{
+    process,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::{sync::Notify, time::Instant};
 
 pub mod ask;
@@ -249,11 +253,20 @@ fn retry_after(failures: u32, drawn: f64) -> Duration {
     doubled.mul_f64(1.0 - drawn / 4.0)
 }
 
-/// A number from 0 to 1. Where the system has no randomness nothing is drawn, and fleets ask at once.
+/// A number from 0 to 1, which spreads a fleet's questions.
 fn draw() -> f64 {
     let mut bytes = [0; 4];
-    let _ = SystemRandom::new().fill(&mut bytes);
-    f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
+    match SystemRandom::new().fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => spread(process::id(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos()),
+    }
+}
+
+/// The same from what differs between the nodes of a fleet anyway, where the system has no randomness. It need not be secret.
+fn spread(process_id: u32, nanos: u32) -> f64 {
+    // One round of a multiplicative hash (Knuth, 6.4): neighbours come far apart.
+    let mixed = (u64::from(process_id) << 32 | u64::from(nanos)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 32) as f64 / f64::from(u32::MAX)
 }
 
 /// True when an account of `snapshot` has never been asked for a credential.

@@ -1,5 +1,6 @@
 //! AWS keys, from the places in which AWS's own tools look, in their order.
 //!
+//! 0. A key of Bedrock's own in `AWS_BEARER_TOKEN_BEDROCK`: it is shown as it is, nothing is signed.
 //! 1. The environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`.
 //! 2. Web identity (Kubernetes): the token in `AWS_WEB_IDENTITY_TOKEN_FILE`, exchanged for the keys of `AWS_ROLE_ARN` by STS.
 //! 3. The profile of `AWS_PROFILE`, or `default` ([`profile`]): static keys only, nothing is spawned and no role assumed.
@@ -41,7 +42,12 @@ pub async fn fetch<L: Lookup>(
         AwsSource::Profile(name) => {
             profile::read(name, surroundings)?.ok_or_else(|| format!("there is no profile '{name}' in AWS's files"))?
         }
-        AwsSource::Chain => chain(region, surroundings, asker).await?,
+        AwsSource::Chain => {
+            if let Some(key) = surroundings.env("AWS_BEARER_TOKEN_BEDROCK").filter(|key| !key.is_empty()) {
+                return bearer(&key);
+            }
+            chain(region, surroundings, asker).await?
+        }
     };
     keys.credential(region)
 }
@@ -225,6 +231,15 @@ impl Found {
         let keys = AwsKeys::new(self.access_key_id.into(), secret(self.secret_access_key), token.map(secret), region);
         Ok(credential(keys, expires_at_s))
     }
+}
+
+/// A key of Bedrock's own. Those that last some hours only do not say until when.
+fn bearer(key: &str) -> Result<CloudCredential, String> {
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("AWS_BEARER_TOKEN_BEDROCK cannot be sent in a header".to_owned());
+    }
+    let value = Secret::new(format!("Bearer {key}").into_bytes());
+    Ok(CloudCredential { key: CloudKey::Bearer(value), expires_at_s: None })
 }
 
 fn credential(keys: AwsKeys, expires_at_s: Option<u64>) -> CloudCredential {

@@ -222,3 +222,13 @@ fn when_to_try_again() {
     assert_eq!(retry_after(3, 1.0).as_secs_f64(), 3.0);
     assert!((0.0..=1.0).contains(&draw()));
 }
+
+/// Without randomness neighbours in a fleet, and moments that follow each other, still come apart.
+#[test]
+fn what_is_not_drawn_is_spread() {
+    let mut all: Vec<f64> = (100..200).flat_map(|process| [spread(process, 0), spread(process, 1_000)]).collect();
+    all.sort_by(f64::total_cmp);
+    assert!(all.iter().all(|drawn| (0.0..=1.0).contains(drawn)));
+    assert!(all.windows(2).all(|pair| pair[1] - pair[0] < 0.1), "no tenth of the range stays empty");
+    assert!(all.windows(2).all(|pair| pair[1] > pair[0]), "all differ");
+}

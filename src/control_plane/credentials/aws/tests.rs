@@ -45,6 +45,19 @@ async fn the_environment_comes_first() {
 }
 
 #[tokio::test]
+async fn a_key_of_bedrock_s_own_comes_before_all() {
+    let with = |key: &str| Table::default().env("AWS_BEARER_TOKEN_BEDROCK", key).env("AWS_ACCESS_KEY_ID", "AKIAENV");
+    let credential = chained(with("bedrock-api-key-abc")).await.expect("fetched");
+    assert_eq!(credential.expires_at_s, None);
+    let CloudKey::Bearer(value) = &credential.key else { panic!("{credential:?}") };
+    assert_eq!(value.expose(), b"Bearer bedrock-api-key-abc");
+    let unfit = chained(with("a\r\nx-injected: b")).await.expect_err("refused");
+    assert_eq!(unfit, "AWS_BEARER_TOKEN_BEDROCK cannot be sent in a header");
+    let empty = with("").env("AWS_SECRET_ACCESS_KEY", "secret");
+    assert_eq!(shown(chained(empty).await), scoped("AKIAENV", None, None));
+}
+
+#[tokio::test]
 async fn a_profile_is_read() {
     let file = "[default]\naws_access_key_id=AKIADEFAULT\naws_secret_access_key=x\n[a]\naws_access_key_id=AKIAA\naws_secret_access_key=y\n";
     let table = || Table::default().env("HOME", "/").file("//.aws/credentials", file);
