@@ -447,8 +447,26 @@ fn responses_call_functions() {
         (&item["type"], &item["name"], &item["arguments"]),
         (&json!("function_call"), &json!("f"), &json!("{\"a\":true}"))
     );
-    let ended = json!({"model": "m", "tools": tools, "input": [{"type": "function_call_output", "call_id": "c", "output": "ok"}]});
-    assert_eq!(post(&sim, "/v1/responses", &ended).json()["output"][0]["type"], "message");
+    let output = json!({"type": "function_call_output", "call_id": item["call_id"], "output": "ok"});
+    let ask = |input: Value| post(&sim, "/v1/responses", &json!({"model": "m", "tools": tools, "input": input}));
+    assert_eq!(ask(json!([item, output])).json()["output"][0]["type"], "message");
+    for half in [item, &output] {
+        assert_eq!(ask(json!([half])).status(), 400, "a call and its output belong together");
+    }
+}
+
+#[test]
+fn responses_call_several_tools_and_are_cut() {
+    let sim = healthy();
+    let tools = json!([{"type": "function", "name": "f"}, {"type": "custom", "name": "free"}]);
+    let body = json!({"model": "m", "input": "go", "tools": tools, "parallel_tool_calls": true});
+    let calls = post(&sim, "/v1/responses", &body).json();
+    let types = ["/output/0/type", "/output/1/type"].map(|at| calls.pointer(at).cloned().unwrap_or_default());
+    assert_eq!(types, ["function_call", "custom_tool_call"]);
+    assert_ne!(calls["output"][0]["call_id"], calls["output"][1]["call_id"]);
+    let cut = post(&sim, "/v1/responses", &json!({"model": "m", "input": "go", "max_output_tokens": 2})).json();
+    assert_eq!((&cut["status"], &cut["usage"]["output_tokens"]), (&json!("incomplete"), &json!(2)));
+    assert_eq!(cut["incomplete_details"]["reason"], "max_output_tokens");
 }
 
 #[test]

@@ -179,6 +179,58 @@ fn several_faults_act_together() {
     assert_eq!(faults.0[2].option("retry_after"), Some("2"));
 }
 
+/// What each dialect's request says, and where its answer says what.
+const AGENTS: [(&str, &str, &str, &str); 4] = [
+    (
+        "/v1/chat/completions",
+        r#"{"model":"m","messages":[{"role":"user","content":"RESULT"}],"tools":[{"type":"function","function":{"name":"a"}},{"type":"function","function":{"name":"b"}}]}"#,
+        "/choices/0/message/tool_calls/0/function/name",
+        "/choices/0/message/content",
+    ),
+    (
+        "/v1/responses",
+        r#"{"model":"m","input":"RESULT","tools":[{"type":"function","name":"a"},{"type":"custom","name":"b"}]}"#,
+        "/output/0/name",
+        "/output/0/content/0/text",
+    ),
+    (
+        "/v1/messages",
+        r#"{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"RESULT"}],"tools":[{"name":"a","input_schema":{"type":"object"}},{"name":"b","input_schema":{"type":"object"}}]}"#,
+        "/content/0/name",
+        "/content/0/text",
+    ),
+    (
+        "/v1beta/models/m:generateContent",
+        r#"{"contents":[{"role":"user","parts":[{"text":"RESULT"}]}],"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"}]}]}"#,
+        "/candidates/0/content/parts/0/functionCall/name",
+        "/candidates/0/content/parts/0/text",
+    ),
+];
+
+#[test]
+fn calls_and_text_are_as_scripted_in_every_dialect() {
+    let sim = scripted(
+        r#"
+        [[rule]]
+        match.body = "rain in Oslo"
+        answer = { text = "Take  an umbrella.", calls = [] }
+        [[rule]]
+        answer = { calls = [{ name = "none" }, { name = "b", arguments = { city = "Oslo" } }] }
+        "#,
+    );
+    for (path, body, call, text) in AGENTS {
+        let ask = |prompt: &str| {
+            let extra = "connection: close\r\nx-api-key: k\r\nx-goog-api-key: k\r\nanthropic-version: 2023-06-01\r\n";
+            send(&sim, &request(path, &body.replace("RESULT", prompt), extra)).json()
+        };
+        let called = ask("the weather?");
+        assert_eq!(called.pointer(call).and_then(|name| name.as_str()), Some("b"), "{called}");
+        assert!(called.to_string().contains("Oslo"), "{called}");
+        let said = ask("rain in Oslo");
+        assert_eq!(said.pointer(text).and_then(|text| text.as_str()), Some("Take  an umbrella."), "{said}");
+    }
+}
+
 /// The README shows each field of a script once; what it shows must be true.
 #[test]
 fn the_script_of_the_readme_can_be_followed() {
@@ -186,7 +238,7 @@ fn the_script_of_the_readme_can_be_followed() {
     let start = readme.find("```toml\n").expect("a script") + 8;
     let end = start + readme[start..].find("```").expect("its end");
     let script = Script::parse(&readme[start..end]).expect("well-formed");
-    assert_eq!(script.rules.len(), 5);
+    assert_eq!(script.rules.len(), 7);
     sim(Script::default()).set_script(script).expect("can be followed");
 }
 

@@ -215,7 +215,7 @@ pub(crate) struct Setting<'a> {
     pub created_s: u64,
     pub models: &'a [String],
     pub omit_nullable: bool,
-    pub shape: AnswerShape,
+    pub shape: &'a AnswerShape,
     /// The clock's, in Unix seconds: for headers that tell a time.
     pub now_s: u64,
     /// What the rate limit leaves.

@@ -87,6 +87,7 @@ impl Shared {
                 || request.path.ends_with(":streamGenerateContent"),
             key: (target.dialect.key)(request),
             headers: &request.headers,
+            body,
             since_script_ms: active.since_ms(),
         };
         let decision = active
@@ -152,7 +153,7 @@ impl Shared {
             now_s: now_s(),
             models: &script.models,
             omit_nullable: script.omit_nullable,
-            shape: decision.answer,
+            shape: &decision.answer,
             allowance,
         };
         let answered = admitted.and_then(|()| answer::answer(request, &target, &setting));

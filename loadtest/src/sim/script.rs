@@ -11,6 +11,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use memchr::memmem;
 use serde::Deserialize;
 
 use super::fault::{Faults, Kind, UnknownFault};
@@ -55,19 +56,33 @@ impl OneOrMany {
     }
 }
 
-/// How long a made-up answer is.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// How long a made-up answer is, or what it says instead.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AnswerShape {
     /// Words of a text answer, unless the request's own limit is lower. A word counts as one token.
     pub tokens: usize,
     /// Content events of a stream; 0 sends one per word.
     pub chunks: usize,
+    /// The text where it is text that is answered; `tokens` is the number of its words then.
+    pub text: Option<String>,
+    /// The calls that are made of the tools that a request offers. None: those that are made up. An empty list makes no call.
+    pub calls: Option<Vec<ScriptedCall>>,
+}
+
+/// A call by the name and the arguments that the test wants. It is left out where the request offers no tool of this name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedCall {
+    pub name: String,
+    /// An object; or the text that a tool without a schema takes.
+    #[serde(default)]
+    pub arguments: serde_json::Value,
 }
 
 impl Default for AnswerShape {
     fn default() -> Self {
-        Self { tokens: 24, chunks: 0 }
+        Self { tokens: 24, chunks: 0, text: None, calls: None }
     }
 }
 
@@ -84,7 +99,7 @@ pub struct Latency {
 
 impl Latency {
     /// As it is for answers of this shape: with the gap between events, whichever way it was said.
-    fn of(&self, answer: AnswerShape) -> Self {
+    fn of(&self, answer: &AnswerShape) -> Self {
         let mut latency = self.clone();
         if let (Some(per_s), Delay::Fixed(0.0)) = (self.tokens_per_s, &self.gap_ms) {
             let events = if answer.chunks == 0 { answer.tokens } else { answer.chunks.min(answer.tokens) };
@@ -161,6 +176,8 @@ pub struct Match {
     pub key: Option<String>,
     /// `name: value` of a request header.
     pub header: Option<String>,
+    /// What stands somewhere in the body, byte for byte: a word of a tool's result, say.
+    pub body: Option<String>,
     /// Which of the requests that match: `3`, `1..3` (both ends included) or `4..`.
     pub nth: Option<String>,
     /// Each so-manieth of them.
@@ -182,6 +199,8 @@ pub struct Facts<'a> {
     pub stream: bool,
     pub key: &'a str,
     pub headers: &'a [(String, String)],
+    /// As far as it has been read.
+    pub body: &'a [u8],
     pub since_script_ms: u64,
 }
 
@@ -260,9 +279,9 @@ impl Scripted {
         if script.rules.iter().any(|rule| rule.matches.down_ms.is_some() && rule.matches.period_ms.is_none()) {
             return Err(ScriptError::Bound("down_ms needs period_ms"));
         }
-        let answers = script.rules.iter().filter_map(|rule| rule.answer);
+        let answers = script.rules.iter().filter_map(|rule| rule.answer.as_ref());
         if !answers
-            .chain([script.answer])
+            .chain([&script.answer])
             .all(|answer| answer.tokens <= ANSWER_WORDS_MAX && answer.chunks <= ANSWER_WORDS_MAX)
         {
             return Err(ScriptError::Bound("an answer is too long"));
@@ -287,8 +306,8 @@ impl Scripted {
     pub fn decide(&mut self, facts: &Facts<'_>) -> Result<Decision, UnknownFault> {
         let mut decision = Decision {
             faults: Faults::default(),
-            latency: self.script.latency.of(self.script.answer),
-            answer: self.script.answer,
+            latency: self.script.latency.of(&self.script.answer),
+            answer: self.script.answer.clone(),
         };
         let asked = facts
             .headers
@@ -310,8 +329,8 @@ impl Scripted {
                 && rule.matches.share.is_none_or(|share| self.random.unit() < share);
             if counted {
                 decision.faults = checked.faults.clone();
-                decision.answer = rule.answer.unwrap_or(decision.answer);
-                decision.latency = rule.latency.as_ref().unwrap_or(&self.script.latency).of(decision.answer);
+                decision.answer = rule.answer.clone().unwrap_or(decision.answer);
+                decision.latency = rule.latency.as_ref().unwrap_or(&self.script.latency).of(&decision.answer);
                 break;
             }
         }
@@ -343,6 +362,7 @@ fn holds(matches: &Match, facts: &Facts<'_>) -> bool {
         && matches.stream.is_none_or(|stream| facts.stream == stream)
         && matches.key.as_ref().is_none_or(|key| facts.key == key)
         && matches.header.as_ref().is_none_or(header)
+        && matches.body.as_ref().is_none_or(|wanted| memmem::find(facts.body, wanted.as_bytes()).is_some())
         && matches.from_ms.is_none_or(|from| facts.since_script_ms >= from)
         && matches.until_ms.is_none_or(|until| facts.since_script_ms < until)
         && matches.period_ms.is_none_or(|period| is_down(matches, period, facts.since_script_ms))

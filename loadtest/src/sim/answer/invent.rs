@@ -3,13 +3,15 @@
 //! Which of them it is depends on the request alone: tools that may be called are called (unless the last message is a
 //! tool's result, so that an agent's loop ends), then JSON where it is asked for, and all else is text. One tool is called,
 //! the first that may be; all of them where the request says in so many words that calls may be parallel, or the last
-//! message contains the word `parallel`, which reaches every provider through every gateway.
+//! message contains the word `parallel`, which reaches every provider through every gateway. A script may say which are called
+//! instead, and with what, and what the text is.
 
 use serde_json::Value;
 
 use super::text::{cut, pieces, quote, regroup, thoughts};
 use super::{Setting, schema, token_count};
 use crate::sim::latency::Random;
+use crate::sim::script::AnswerShape;
 
 /// A request in the terms that all dialects share.
 pub(super) struct Wish<'a> {
@@ -92,7 +94,7 @@ pub(super) fn invent(wish: &Wish<'_>, setting: &Setting<'_>) -> Made {
     let seed = setting.seed.wrapping_add(wish.index);
     let mut random = Random::of_text(seed, format!("{}\n{}", wish.model, wish.prompt).as_bytes());
     let thoughts = if wish.thinks { thoughts(THOUGHT_WORDS, &mut random.clone()) } else { Vec::new() };
-    let calls = calls(wish);
+    let calls = calls(wish, setting.shape);
     if !calls.is_empty() {
         let tokens = calls.iter().map(|call| 8 + token_count(&call.arguments)).sum();
         return Made { thoughts, tokens, content: Content::Calls(calls), ending: Ending::Calls };
@@ -102,8 +104,16 @@ pub(super) fn invent(wish: &Wish<'_>, setting: &Setting<'_>) -> Made {
         return Made { thoughts, tokens, content: Content::Text(cut(&json, 6)), ending: Ending::Natural };
     }
     let limit = wish.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let wanted = setting.shape.tokens.max(setting.shape.chunks);
-    let mut pieces = pieces(wish.prompt, wanted.min(limit), &mut random);
+    let (wanted, mut pieces) = match &setting.shape.text {
+        Some(text) => {
+            let words = text.split_inclusive(char::is_whitespace);
+            (words.clone().count(), words.take(limit).map(str::to_owned).collect())
+        }
+        None => {
+            let wanted = setting.shape.tokens.max(setting.shape.chunks);
+            (wanted, pieces(wish.prompt, wanted.min(limit), &mut random))
+        }
+    };
     let mut ending = if limit < wanted { Ending::Limit } else { Ending::Natural };
     if let Some(word) = stop(&mut pieces, &wish.stops) {
         ending = Ending::StopWord(word);
@@ -126,7 +136,7 @@ fn stop(pieces: &mut Vec<String>, stops: &[&str]) -> Option<String> {
     Some(word.to_owned())
 }
 
-fn calls(wish: &Wish<'_>) -> Vec<MadeCall> {
+fn calls(wish: &Wish<'_>, shape: &AnswerShape) -> Vec<MadeCall> {
     let many = wish.parallel.unwrap_or_else(|| wish.prompt.contains("parallel"));
     let named = match &wish.tool_choice {
         ToolChoice::Never => return Vec::new(),
@@ -135,6 +145,14 @@ fn calls(wish: &Wish<'_>) -> Vec<MadeCall> {
         ToolChoice::Of(names) => Some(names),
     };
     let callable = wish.tools.iter().filter(|tool| named.is_none_or(|names| names.contains(&tool.name)));
+    if let Some(scripted) = &shape.calls {
+        let made = scripted.iter().filter_map(|call| {
+            let tool = callable.clone().find(|tool| tool.name == call.name)?;
+            let arguments = call.arguments.as_str().map_or_else(|| call.arguments.to_string(), str::to_owned);
+            Some(MadeCall { name: tool.name.to_owned(), free: tool.free, arguments })
+        });
+        return made.collect();
+    }
     let called = callable.take(if many { wish.tools.len() } else { 1 });
     called
         .map(|tool| MadeCall {

@@ -18,7 +18,7 @@ use super::base64::encode as base64;
 use super::verify::plain;
 use super::{
     ApiError, Call, Dialect, Endpoint, Event, EventKind, Input, Places, Reply, Request, Route, Setting, Table, Trouble,
-    invent, reply, schema, text, token_count, verify,
+    invent, reply, text, token_count, verify,
 };
 
 pub(super) const DIALECT: Dialect = Dialect {

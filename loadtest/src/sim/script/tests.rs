@@ -8,7 +8,7 @@ fn scripted(toml: &str) -> Scripted {
 }
 
 fn fails_at(scripted: &mut Scripted, since_script_ms: u64) -> bool {
-    let facts = Facts { path: "/v1/x", model: "m", stream: false, key: "", headers: &[], since_script_ms };
+    let facts = Facts { path: "/v1/x", model: "m", stream: false, key: "", headers: &[], body: b"", since_script_ms };
     !scripted.decide(&facts).expect("a decision").faults.0.is_empty()
 }
 
@@ -45,7 +45,8 @@ fn flapping_is_down_at_the_beginning_of_each_period() {
 fn tokens_per_second_make_the_gap() {
     let gap = |toml: &str| {
         let mut scripted = scripted(toml);
-        let facts = Facts { path: "/v1/x", model: "m", stream: true, key: "", headers: &[], since_script_ms: 0 };
+        let facts =
+            Facts { path: "/v1/x", model: "m", stream: true, key: "", headers: &[], body: b"", since_script_ms: 0 };
         scripted.decide(&facts).expect("a decision").latency.gap_ms
     };
     assert_eq!(gap("latency = { tokens_per_s = 50 }"), Delay::Fixed(20.0));
