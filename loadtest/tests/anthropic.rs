@@ -238,7 +238,9 @@ fn bodies_that_break_a_rule_are_refused_and_counted() {
     refused(json!({"max_tokens": null}), "max_tokens missing", "max_tokens: Field required");
     refused(json!({"max_tokens": "1"}), "max_tokens has the wrong type", "max_tokens: Input should be an integer");
     refused(json!({"messages": []}), "messages has a bad value", "messages");
-    refused(turns(json!([{"role": "system", "content": "x"}])), "messages[].role has a bad value", "messages.0.role");
+    refused(turns(json!([{"role": "tool", "content": "x"}])), "messages[].role has a bad value", "messages.0.role");
+    let pictured = json!([{"role": "user", "content": "x"}, {"role": "system", "content": [{"type": "image"}]}]);
+    refused(turns(pictured), "messages[].content[].type has a bad value", "messages.1.content.0.type");
     refused(turns(json!([{"role": "assistant", "content": "x"}])), "first message is not the user's", "user");
     refused(
         block(json!({"type": "text", "text": ""})),

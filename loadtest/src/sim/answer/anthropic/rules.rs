@@ -17,10 +17,11 @@ macro_rules! fields {
             $($first,)*
             need("messages", Items),
             may("messages[]", Object),
-            need("messages[].role", OneOf(&["user", "assistant"])),
+            need("messages[].role", OneOf(&["user", "assistant", "system"])),
             need("messages[].content", StrOrList),
             may("messages[].content[]", Object),
             need("messages[].content[].type", Str),
+            need("messages[role=system].content[].type", OneOf(&["text", "tool_addition", "tool_removal"])),
             need("messages[].content[type=text].text", Text),
             need("messages[].content[type=image].source", Object),
             need("messages[].content[type=image].source.type", OneOf(&["base64", "url", "file"])),

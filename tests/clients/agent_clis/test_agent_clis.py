@@ -1,0 +1,151 @@
+"""The agents for the command line that npm serves, as they come, in front of Ringway with providers of every dialect.
+
+Each is told Ringway's address in its own way and runs without a terminal, in a home and a working folder that are thrown away. The
+simulated provider has it use a tool of its own, whose result must be in a later request before the answer is told.
+"""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness.children import TARGET
+from harness.node import node
+
+# tests/run installs them there and not beside this file: they are a gigabyte.
+INSTALLED = TARGET / "test-envs" / "agent_clis"
+MODULES = INSTALLED / "node_modules"
+# Some ask for what other providers do not have, in each request: web search, groups of tools, `top_k`.
+DROP = "x-ringway-unsupported"
+# Whatever else they would like to reach is refused at once, on a port that nobody listens on.
+NOWHERE = "http://127.0.0.1:9"
+
+
+class Claude:
+    """Anthropic's, which speaks Messages."""
+
+    CALL = {"name": "Read", "arguments": {"file_path": "{folder}/bird.txt"}}
+
+    def __init__(self, gateway, home):
+        self.environment = {
+            "ANTHROPIC_BASE_URL": gateway.url,
+            "ANTHROPIC_API_KEY": gateway.key,
+            "ANTHROPIC_MODEL": "newest",
+            "ANTHROPIC_DEFAULT_HAIKU_MODEL": "newest",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+        }
+
+    def arguments(self, prompt):
+        return [MODULES / "@anthropic-ai/claude-code/cli-wrapper.cjs", "--print", prompt, "--allowedTools", "Read"]
+
+
+class Codex:
+    """OpenAI's, which speaks Responses."""
+
+    CALL = {"name": "exec_command", "arguments": {"cmd": "cat bird.txt"}}
+
+    def __init__(self, gateway, home):
+        self.environment = {"RINGWAY_KEY": gateway.key, "CODEX_HOME": str(home)}
+        # JSON's strings are TOML's.
+        (home / "config.toml").write_text(f"""
+model = "newest"
+model_provider = "ringway"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+check_for_update_on_startup = false
+analytics.enabled = false
+[model_providers.ringway]
+name = "Ringway"
+base_url = {json.dumps(gateway.api)}
+env_key = "RINGWAY_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+http_headers = {{ {DROP} = "drop" }}
+""")
+
+    def arguments(self, prompt):
+        return [MODULES / "@openai/codex/bin/codex.js", "exec", "--skip-git-repo-check", prompt]
+
+
+class Gemini:
+    """Google's, which speaks generateContent."""
+
+    CALL = {"name": "read_file", "arguments": {"file_path": "bird.txt"}}
+
+    def __init__(self, gateway, home):
+        self.environment = {
+            "GOOGLE_GEMINI_BASE_URL": gateway.url,
+            "GEMINI_API_KEY": gateway.key,
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            "GEMINI_CLI_CUSTOM_HEADERS": f"{DROP}: drop",
+        }
+        (home / ".gemini").mkdir()
+        (home / ".gemini/settings.json").write_text(
+            json.dumps(
+                {
+                    "security": {"auth": {"selectedType": "gemini-api-key"}},
+                    "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+                    "privacy": {"usageStatisticsEnabled": False},
+                }
+            )
+        )
+
+    def arguments(self, prompt):
+        return [MODULES / "@google/gemini-cli/bundle/gemini.js", "--model", "newest", "--yolo", "--prompt", prompt]
+
+
+@pytest.fixture(params=[Claude, Codex, Gemini], ids=lambda agent: agent.__name__.lower())
+def agent(request, gateway, tmp_path):
+    (tmp_path / "home").mkdir()
+    return request.param(gateway, tmp_path / "home")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the agent works: it finds one file."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "bird.txt").write_text("heron-7f3a\n")
+    return folder
+
+
+def ask(agent, prompt, folder, tmp_path):
+    """What it prints."""
+    (tmp_path / "tmp").mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "HTTP_PROXY": NOWHERE,
+        "HTTPS_PROXY": NOWHERE,
+        "NO_PROXY": "127.0.0.1",
+        **agent.environment,
+    }
+    command = [node(INSTALLED), *agent.arguments(prompt)]
+    run = subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
+    return run.stdout
+
+
+def test_a_prompt_is_answered(agent, provider, folder, tmp_path):
+    provider.script('answer = { text = "Hello from afar.", calls = [] }')
+    assert "Hello from afar." in ask(agent, "Say hello.", folder, tmp_path)
+    assert provider.stats().completed > 0
+
+
+def test_a_tool_is_used(agent, provider, folder, tmp_path):
+    call = json.dumps(agent.CALL["arguments"]).replace("{folder}", str(folder))
+    # A string of JSON within TOML's, as `arguments` may be written.
+    provider.script(f"""
+[[rule]]
+match.body = "heron-7f3a"
+answer = {{ text = "It is a heron.", calls = [] }}
+[[rule]]
+answer = {{ text = "No tool was there.", calls = [{{ name = "{agent.CALL["name"]}", arguments = {json.dumps(call)} }}] }}
+""")
+    assert "It is a heron." in ask(agent, "Which bird is it?", folder, tmp_path)
