@@ -162,8 +162,12 @@ fn describe(snapshot: &Snapshot, settings: &Settings) -> String {
             AuthSource::Headers => String::new(),
             AuthSource::Cloud(account) => format!("; {account:?}"),
         };
+        let chosen = match deployment.dialect {
+            usual if usual == deployment.provider.dialect => String::new(),
+            other => format!("; in {}", other.name()),
+        };
         line(format!(
-            "deployment {}: {} is {:?} of {} at endpoint {}{}; lines: {}; {:?}{auth}",
+            "deployment {}: {} is {:?} of {} at endpoint {}{}; lines: {}; {:?}{auth}{chosen}",
             deployment.index,
             deployment.name,
             deployment.upstream_model,

@@ -16,7 +16,8 @@ use super::{
     tree::join,
 };
 use crate::{
-    catalog::{self, Model},
+    catalog::{self, Kind, Model},
+    dialects::wire::Dialect,
     limits::{CA_FILE_BYTES_MAX, CONFIG_SECRET_BYTES_MAX},
     policy::keys,
     providers::{USER_AGENT, traits},
@@ -50,7 +51,7 @@ pub fn snapshot(
         let account = &checked.accounts[deployment.account];
         let endpoint = endpoints.by_account[&deployment.account];
         let own = catalog.get(deployment.name.as_str()).cloned();
-        Arc::new(self::deployment(index as u32, deployment, account, endpoint, own, &clouds))
+        Arc::new(self::deployment(index as u32, deployment, account, endpoint, own, &catalog, &clouds))
     });
     let deployments: Vec<_> = deployments.collect();
     let mut groups = ConfigMap::default();
@@ -119,6 +120,7 @@ fn deployment(
     account: &Account,
     endpoint: u32,
     own: Option<Arc<Model>>,
+    catalog: &ConfigMap<Box<str>, Arc<Model>>,
     clouds: &BTreeMap<usize, Arc<CloudAccount>>,
 ) -> Deployment {
     let mut lines = format!("host: {}\r\n", account.base.host_header()).into_bytes();
@@ -133,9 +135,19 @@ fn deployment(
     let model = checked.model.as_deref();
     let built_in = || Some(Arc::new(catalog::find(account.catalog, model?)?.model));
     let known = own.or_else(built_in);
+    // Models without chat completions would only be refused there.
+    let chooses = !account.dialect_is_chosen && account.dialect == Dialect::OpenAi && account.quirks.responses;
+    let is_only_by_responses = chooses && known.as_ref().is_some_and(|model| model.kind == Kind::Responses);
+    let dialect = if is_only_by_responses { Dialect::OpenAiResponses } else { account.dialect };
+    let only_by_responses = match model {
+        None if chooses => only_by_responses(account.catalog, checked.name.trim_end_matches('*'), catalog),
+        _ => ConfigMap::default(),
+    };
     Deployment {
+        dialect,
+        only_by_responses,
         catalog: account.catalog,
-        traits: traits::of(account.provider, model.unwrap_or_default(), known.as_deref()),
+        traits: traits::of(account.provider, dialect, model.unwrap_or_default(), known.as_deref()),
         model: known,
         index,
         name: checked.name.as_str().into(),
@@ -150,6 +162,25 @@ fn deployment(
         http1_chat_start: http1_chat_start(&account.base.path, &lines),
         http1_lines: Secret::new(lines),
     }
+}
+
+/// Models that are served by the Responses API alone: the built-in catalog's, less and more what the operator says of the models of the
+/// account, whose names begin with `account`.
+fn only_by_responses(
+    provider: &str,
+    account: &str,
+    catalog: &ConfigMap<Box<str>, Arc<Model>>,
+) -> ConfigMap<Box<str>, ()> {
+    let built_in = catalog::models().filter(|entry| entry.provider == provider && entry.model.kind == Kind::Responses);
+    let mut names: ConfigMap<Box<str>, ()> = built_in.map(|entry| (entry.id.into(), ())).collect();
+    for (name, model) in catalog {
+        let Some(name) = name.strip_prefix(account) else { continue };
+        match model.kind {
+            Kind::Responses => drop(names.insert(name.into(), ())),
+            _ => drop(names.remove(name)),
+        }
+    }
+    names
 }
 
 /// The distinct endpoints of all accounts that deployments use.

@@ -11,7 +11,7 @@ mod facts;
 
 pub use facts::{CatalogModel, OffPeakPrice, OtherPrice, Price, TierPrice};
 
-use crate::{catalog, limits, providers::registry};
+use crate::{catalog, dialects::wire::DIALECTS, limits, providers::registry};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{borrow::Cow, collections::BTreeMap, fmt};
@@ -190,8 +190,14 @@ pub struct Provider {
     /// What it is; `ringway providers` lists the choices. "openai-compatible" fits every other server of that API.
     #[schemars(schema_with = "provider_kinds")]
     pub kind: String,
-    /// Where its API is, including the version segment. The kind's own address when not given. For kind "vertex" an address without a
-    /// path is followed by the usual one.
+    /// Which API its models are asked in, where the kind has several: "openai" (chat completions) or "openai-responses", "anthropic", "cohere",
+    /// "ollama". The kind's usual one when not given; then OpenAI's, Azure's and xAI's models that are known to be served by
+    /// the Responses API alone are asked through that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "dialects")]
+    pub dialect: Option<String>,
+    /// Where its API is, including the version segment. The address of the kind and dialect when not given. For kind "vertex" an address
+    /// without a path is followed by the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
     /// What we show the provider. Keep it out of the file: "${env:NAME}", "${file:/path}" or "${credential:NAME}".
@@ -252,6 +258,7 @@ impl Provider {
     pub fn of_kind(kind: &str) -> Provider {
         Provider {
             kind: kind.to_owned(),
+            dialect: None,
             base_url: None,
             credential: None,
             region: None,
@@ -276,6 +283,11 @@ impl Provider {
 fn provider_kinds(_: &mut SchemaGenerator) -> Schema {
     let ids: Vec<_> = registry::PROVIDERS.iter().map(|provider| provider.id).collect();
     json_schema!({ "type": "string", "enum": ids })
+}
+
+fn dialects(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<_> = DIALECTS.iter().map(|(_, name)| *name).collect();
+    json_schema!({ "type": "string", "enum": names })
 }
 
 fn catalog_providers(_: &mut SchemaGenerator) -> Schema {

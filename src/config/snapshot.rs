@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     catalog::{self, Model},
-    dialects::canonical::ModelTraits,
+    dialects::{canonical::ModelTraits, wire::Dialect},
     providers::Provider,
 };
 use arc_swap::ArcSwap;
@@ -119,6 +119,11 @@ pub struct Deployment {
     /// Name in logs, metrics and `x-ringway-deployment`.
     pub name: Box<str>,
     pub provider: &'static Provider,
+    /// What it is asked in.
+    pub dialect: Dialect,
+    /// Models that are asked through the Responses API whatever `dialect` says, where the name of the model is the client's: the provider
+    /// serves them by nothing else. Empty where the operator chose the dialect.
+    pub only_by_responses: ConfigMap<Box<str>, ()>,
     pub quirks: crate::providers::Quirks,
     /// What the model can do, as far as requests in its dialect depend on it. Of a deployment that names no model they are worked out for
     /// each request that has to be composed.
@@ -157,6 +162,14 @@ pub fn http1_chat_start(base_path: &str, lines: &[u8]) -> Secret {
 }
 
 impl Deployment {
+    /// What a model, by its name at the deployment, is asked in.
+    pub fn dialect_of(&self, model: &str) -> Dialect {
+        if !self.only_by_responses.is_empty() && self.only_by_responses.contains_key(model) {
+            return Dialect::OpenAiResponses;
+        }
+        self.dialect
+    }
+
     /// True if a provider's text repeats the credential that it was shown.
     pub fn is_credential_in(&self, text: &[u8]) -> bool {
         let is_fetched = match &self.auth {

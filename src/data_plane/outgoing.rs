@@ -101,6 +101,9 @@ impl Prepared<'_> {
             Some(composed) if stream && composed.translation.upstream == UpstreamWire::BedrockConverse => {
                 "application/vnd.amazon.eventstream"
             }
+            Some(composed) if stream && composed.translation.upstream == UpstreamWire::OllamaChat => {
+                "application/x-ndjson"
+            }
             _ if stream => "text/event-stream",
             _ => "application/json",
         }
@@ -204,7 +207,7 @@ impl<'r> Outgoing<'r> {
     /// How the request reaches a deployment. A client of Gemini's that takes its stream as an array, and not as events, gets an array of
     /// one whole answer.
     fn way(&self, deployment: &Deployment) -> Way {
-        let dialect = deployment.provider.dialect;
+        let dialect = deployment.dialect_of(self.model_for(deployment));
         if self.is_array() && dialect == Dialect::Gemini {
             return Way::Between { client: ClientWire::GeminiContent, upstream: UpstreamWire::GeminiContent };
         }
@@ -234,7 +237,11 @@ impl<'r> Outgoing<'r> {
     ) -> Result<Prepared<'a>, PrepareError> {
         match self.way(deployment) {
             Way::Same if self.entry.api == Api::OpenAi => {
-                Ok(Prepared { path: self.entry.path.into(), forward: self.forward.into(), composed: None })
+                let path = match deployment.dialect.version_path_beside() {
+                    None => self.entry.path.into(),
+                    Some(version) => [version, self.entry.path].concat().into(),
+                };
+                Ok(Prepared { path, forward: self.forward.into(), composed: None })
             }
             Way::Same => Ok(Prepared { path: self.same_path(deployment), forward: self.same_lines(), composed: None }),
             Way::Between { client, upstream } => self.compose(deployment, client, upstream, facts()),
@@ -313,13 +320,14 @@ impl<'r> Outgoing<'r> {
         let model = self.model_for(deployment);
         let traits = match deployment.upstream_model {
             Some(_) => deployment.traits,
-            None => traits::of_name(deployment.provider, deployment.catalog, model),
+            None => traits::of_name(deployment.provider, deployment.dialect, deployment.catalog, model),
         };
         let target = Target { model, traits, drops: self.asked.drops };
         let mut notes = Notes::default();
         // What is translated has about the length that it had.
         let mut body = Vec::with_capacity(text.len() + text.len() / 8 + 256);
-        let takes_text_tools = upstream == UpstreamWire::OpenAiChat && traits.chat.custom_tools;
+        let is_openai = matches!(upstream, UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses);
+        let takes_text_tools = is_openai && traits.chat.custom_tools;
         let mut own;
         let (request, text_tools) = if takes_text_tools || !text_tools::are_in(request) {
             (&**request, Vec::new())

@@ -189,6 +189,8 @@ pub fn deployment() -> Deployment {
         index: 0,
         name: "test".into(),
         provider: &PROVIDER,
+        dialect: PROVIDER.dialect,
+        only_by_responses: Default::default(),
         quirks: PROVIDER.quirks,
         traits: Default::default(),
         endpoint: 0,

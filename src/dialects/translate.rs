@@ -11,8 +11,9 @@ use super::{
     canonical::{
         Adapted, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request, Target, Unsupported, Usage,
     },
-    estimate, gemini, openai_chat,
-    openai_chat::pass_through::Verdict,
+    cohere_chat, estimate, gemini,
+    ollama::{self, lines},
+    openai_chat::{self, pass_through::Verdict},
     openai_responses::{self, echo::Echo},
     restore::Restore,
     wire::{ClientWire, UpstreamWire},
@@ -49,6 +50,9 @@ pub fn compose(
         UpstreamWire::AnthropicMessages => anthropic_messages::compose::compose(request, target, notes, out),
         UpstreamWire::GeminiContent => gemini::compose::compose(request, target, notes, out),
         UpstreamWire::BedrockConverse => bedrock_converse::compose::compose(request, target, notes, out),
+        UpstreamWire::OpenAiResponses => openai_responses::compose::compose(request, target, notes, out),
+        UpstreamWire::CohereChat => cohere_chat::compose::compose(request, target, notes, out),
+        UpstreamWire::OllamaChat => ollama::compose::compose(request, target, notes, out),
     }
 }
 
@@ -59,6 +63,9 @@ pub fn path(upstream: UpstreamWire, model: &str, stream: bool) -> Cow<'static, s
         UpstreamWire::AnthropicMessages => anthropic_messages::compose::path(model, stream),
         UpstreamWire::GeminiContent => gemini::compose::path(model, stream),
         UpstreamWire::BedrockConverse => bedrock_converse::compose::path(model, stream),
+        UpstreamWire::OpenAiResponses => openai_responses::compose::path(model, stream),
+        UpstreamWire::CohereChat => cohere_chat::compose::path(model, stream),
+        UpstreamWire::OllamaChat => ollama::compose::path(model, stream),
     }
 }
 
@@ -69,6 +76,9 @@ pub fn classify(upstream: UpstreamWire, status: u16, body: &[u8]) -> ProviderErr
         UpstreamWire::AnthropicMessages => anthropic_messages::classify::classify(status, body),
         UpstreamWire::GeminiContent => gemini::classify::classify(status, body),
         UpstreamWire::BedrockConverse => bedrock_converse::classify::classify(status, body),
+        UpstreamWire::OpenAiResponses => openai_responses::classify::classify(status, body),
+        UpstreamWire::CohereChat => cohere_chat::classify::classify(status, body),
+        UpstreamWire::OllamaChat => ollama::classify::classify(status, body),
     }
 }
 
@@ -82,6 +92,9 @@ pub fn whole(upstream: UpstreamWire, text: &[u8], tell: &mut dyn FnMut(Event<'_>
         UpstreamWire::AnthropicMessages => anthropic_messages::read::whole(text, tell),
         UpstreamWire::GeminiContent => gemini::read::whole(text, tell),
         UpstreamWire::BedrockConverse => bedrock_converse::read::whole(text, tell),
+        UpstreamWire::OpenAiResponses => openai_responses::read::whole(text, tell),
+        UpstreamWire::CohereChat => cohere_chat::read::whole(text, tell),
+        UpstreamWire::OllamaChat => ollama::read::whole(text, tell),
     }
 }
 
@@ -90,6 +103,9 @@ enum Reader {
     AnthropicMessages(anthropic_messages::read::Reader),
     GeminiContent(gemini::read::Reader),
     BedrockConverse(bedrock_converse::read::Reader),
+    OpenAiResponses(openai_responses::read::Reader),
+    CohereChat(cohere_chat::read::Reader),
+    OllamaChat(ollama::read::Reader),
 }
 
 impl Reader {
@@ -99,6 +115,9 @@ impl Reader {
             UpstreamWire::AnthropicMessages => Reader::AnthropicMessages(Default::default()),
             UpstreamWire::GeminiContent => Reader::GeminiContent(Default::default()),
             UpstreamWire::BedrockConverse => Reader::BedrockConverse(Default::default()),
+            UpstreamWire::OpenAiResponses => Reader::OpenAiResponses(Default::default()),
+            UpstreamWire::CohereChat => Reader::CohereChat(Default::default()),
+            UpstreamWire::OllamaChat => Reader::OllamaChat(Default::default()),
         }
     }
 
@@ -108,6 +127,9 @@ impl Reader {
             Reader::AnthropicMessages(reader) => reader.frame(name, data, tell),
             Reader::GeminiContent(reader) => reader.frame(name, data, tell),
             Reader::BedrockConverse(reader) => reader.frame(name, data, tell),
+            Reader::OpenAiResponses(reader) => reader.frame(name, data, tell),
+            Reader::CohereChat(reader) => reader.frame(name, data, tell),
+            Reader::OllamaChat(reader) => reader.frame(name, data, tell),
         }
     }
 
@@ -117,6 +139,9 @@ impl Reader {
             Reader::AnthropicMessages(reader) => reader.end(tell),
             Reader::GeminiContent(reader) => reader.end(tell),
             Reader::BedrockConverse(reader) => reader.end(tell),
+            Reader::OpenAiResponses(reader) => reader.end(tell),
+            Reader::CohereChat(reader) => reader.end(tell),
+            Reader::OllamaChat(reader) => reader.end(tell),
         }
     }
 }
@@ -381,17 +406,33 @@ impl TranslatedStream {
                     }
                 }
             }
+            Frames::Lines(splitter) => {
+                let mut feed = splitter.feed(piece);
+                loop {
+                    let verdict = match feed.next() {
+                        Err(_) => Verdict::Malformed,
+                        Ok(None) => return Verdict::More,
+                        Ok(Some(line)) => take(b"", line),
+                    };
+                    if verdict != Verdict::More {
+                        return verdict;
+                    }
+                }
+            }
         }
     }
 
     /// The upstream ended its stream cleanly.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
         let TranslatedStream { frames, reader, restore, renderer, told } = self;
-        // Some servers leave the last blank line out.
-        if let Frames::Events(splitter) = frames
-            && let Some(event) = splitter.unfinished_event()
-        {
-            let read = reader.frame(event.name, event.data, &mut |event| {
+        // Some servers leave the last blank line, or line end, out.
+        let unfinished = match frames {
+            Frames::Events(splitter) => splitter.unfinished_event().map(|event| (event.name, event.data)),
+            Frames::Lines(splitter) => splitter.unfinished_line().map(|line| (&b""[..], line)),
+            Frames::Messages(_) => None,
+        };
+        if let Some((name, data)) = unfinished {
+            let read = reader.frame(name, data, &mut |event| {
                 restore.event(event, &mut |event| told.pass(&event, renderer, out));
             });
             match read {
@@ -418,12 +459,15 @@ enum Frames {
     Events(Splitter),
     /// AWS's binary messages.
     Messages(event_stream::Splitter),
+    /// A line of JSON for each.
+    Lines(lines::Splitter),
 }
 
 impl Frames {
     fn new(upstream: UpstreamWire) -> Frames {
         match upstream {
             UpstreamWire::BedrockConverse => Frames::Messages(event_stream::Splitter::new(SSE_EVENT_BYTES_MAX)),
+            UpstreamWire::OllamaChat => Frames::Lines(lines::Splitter::new(SSE_EVENT_BYTES_MAX)),
             _ => Frames::Events(Splitter::new(SSE_EVENT_BYTES_MAX)),
         }
     }

@@ -13,15 +13,50 @@ pub enum Dialect {
     Gemini,
     /// AWS's Converse.
     BedrockConverse,
+    /// OpenAI's HTTP API with Responses in the place of chat completions.
+    OpenAiResponses,
+    /// Cohere's chat, the second version of its API.
+    Cohere,
+    /// Ollama's own chat. The server's other endpoints are asked for in OpenAI's form.
+    Ollama,
 }
 
+/// Every dialect, and what it is called in the configuration.
+pub const DIALECTS: &[(Dialect, &str)] = &[
+    (Dialect::OpenAi, "openai"),
+    (Dialect::OpenAiResponses, "openai-responses"),
+    (Dialect::Anthropic, "anthropic"),
+    (Dialect::Gemini, "gemini"),
+    (Dialect::BedrockConverse, "bedrock-converse"),
+    (Dialect::Cohere, "cohere"),
+    (Dialect::Ollama, "ollama"),
+];
+
 impl Dialect {
+    pub fn of_name(name: &str) -> Option<Dialect> {
+        DIALECTS.iter().find(|(_, known)| *known == name).map(|(dialect, _)| *dialect)
+    }
+
+    /// As the configuration has it.
+    pub fn name(self) -> &'static str {
+        DIALECTS.iter().find(|(dialect, _)| *dialect == self).map_or("", |(_, name)| name)
+    }
+
     /// The version segment that belongs into a base URL, where SDKs of the dialect leave it out of theirs.
     pub fn version_path(self) -> Option<&'static str> {
         match self {
-            Dialect::OpenAi | Dialect::BedrockConverse => None,
+            Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::BedrockConverse | Dialect::Ollama => None,
             Dialect::Anthropic => Some("/v1"),
             Dialect::Gemini => Some("/v1beta"),
+            Dialect::Cohere => Some("/v2"),
+        }
+    }
+
+    /// The version segment that does not belong into a base URL, because the dialect's own paths are beside it.
+    pub fn version_path_beside(self) -> Option<&'static str> {
+        match self {
+            Dialect::Ollama => Some("/v1"),
+            _ => None,
         }
     }
 }
@@ -42,6 +77,9 @@ pub enum UpstreamWire {
     AnthropicMessages,
     GeminiContent,
     BedrockConverse,
+    OpenAiResponses,
+    CohereChat,
+    OllamaChat,
 }
 
 /// How a request reaches an upstream.
@@ -59,12 +97,14 @@ pub enum Way {
 
 /// The way from an endpoint to an upstream of `dialect`. `responses`: the upstream has OpenAI's Responses API too.
 pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -> Way {
-    let same = match api {
-        Api::OpenAi => Dialect::OpenAi,
-        Api::Anthropic => Dialect::Anthropic,
-        Api::Gemini => Dialect::Gemini,
+    let is_same = match (api, dialect) {
+        (Api::OpenAi, Dialect::OpenAi) => endpoint != ApiEndpoint::Responses || responses,
+        (Api::OpenAi, Dialect::OpenAiResponses) => endpoint != ApiEndpoint::ChatCompletions,
+        (Api::OpenAi, Dialect::Ollama) => !matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Responses),
+        (Api::Anthropic, Dialect::Anthropic) | (Api::Gemini, Dialect::Gemini) => true,
+        _ => false,
     };
-    if same == dialect && (endpoint != ApiEndpoint::Responses || responses) {
+    if is_same {
         return Way::Same;
     }
     let client = match endpoint {
@@ -79,6 +119,9 @@ pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -
         Dialect::Anthropic => UpstreamWire::AnthropicMessages,
         Dialect::Gemini => UpstreamWire::GeminiContent,
         Dialect::BedrockConverse => UpstreamWire::BedrockConverse,
+        Dialect::OpenAiResponses => UpstreamWire::OpenAiResponses,
+        Dialect::Cohere => UpstreamWire::CohereChat,
+        Dialect::Ollama => UpstreamWire::OllamaChat,
     };
     Way::Between { client, upstream }
 }

@@ -5,6 +5,7 @@
 pub mod chat;
 pub mod registry;
 pub mod sigv4;
+pub mod spoken;
 pub mod traits;
 
 use crate::dialects::{openai_chat::variant::Variant, wire::Dialect};

@@ -110,6 +110,18 @@ pub static PROVIDERS: &[Provider] = &[
         models: &[],
     },
     Provider {
+        id: "cohere",
+        title: "Cohere",
+        base_url: "https://api.cohere.com/v2",
+        path_prefix: "",
+        credential_env: "COHERE_API_KEY",
+        auth: Auth::Bearer,
+        dialect: Dialect::Cohere,
+        quirks: USUAL,
+        chat: &chat::COHERE,
+        models: &["command-a-03-2025", "command-r7b-12-2024", "command-r-plus-08-2024", "command-r-08-2024"],
+    },
+    Provider {
         id: "minimax",
         title: "MiniMax",
         base_url: "https://api.minimax.io/v1",

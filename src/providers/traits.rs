@@ -7,24 +7,28 @@ use crate::{
 };
 
 /// The traits of a model that is only known by its name when it is asked for.
-pub fn of_name(provider: &Provider, catalog: &str, id: &str) -> ModelTraits {
+pub fn of_name(provider: &Provider, dialect: Dialect, catalog: &str, id: &str) -> ModelTraits {
     let entry = catalog::find(catalog, id);
-    of(provider, id, entry.as_ref().map(|entry| &entry.model))
+    of(provider, dialect, id, entry.as_ref().map(|entry| &entry.model))
 }
 
-/// The traits of a model; `id` is its name at the provider.
-pub fn of(provider: &Provider, id: &str, model: Option<&Model>) -> ModelTraits {
-    let dialect = provider.dialect;
+/// The traits of a model that is asked in `dialect`; `id` is its name at the provider.
+pub fn of(provider: &Provider, dialect: Dialect, id: &str, model: Option<&Model>) -> ModelTraits {
+    // Anthropic's dialect as others speak it: with budgets for thinking, and without schemas for answers.
+    let is_imitated = dialect == Dialect::Anthropic && dialect != provider.dialect;
     let usual = ModelTraits::default();
     let has = |capability| model.and_then(|model| model.has(capability));
     let gemini_3 = dialect == Dialect::Gemini && gemini_generation(id).is_none_or(|generation| generation >= 3);
     ModelTraits {
         output_tokens_max: model.and_then(|model| model.output_tokens_max).map_or(usual.output_tokens_max, u64::from),
-        native_schema: has(Capability::NativeJsonSchema).or(has(Capability::JsonSchema)).unwrap_or(usual.native_schema),
+        native_schema: !is_imitated
+            && has(Capability::NativeJsonSchema).or(has(Capability::JsonSchema)).unwrap_or(usual.native_schema),
         sampling: has(Capability::Sampling).unwrap_or(usual.sampling),
         effort: match dialect {
-            Dialect::Anthropic => has(Capability::AdaptiveThinking).unwrap_or(usual.effort),
+            Dialect::Anthropic => has(Capability::AdaptiveThinking).unwrap_or(!is_imitated),
             Dialect::Gemini => has(Capability::ThinkingLevel).unwrap_or(gemini_3),
+            // Its server refuses a level for any other model: "think value "high" is not supported for this model".
+            Dialect::Ollama => id.contains("gpt-oss"),
             _ => usual.effort,
         },
         chat: *provider.chat,
@@ -58,7 +62,11 @@ mod tests {
 
     #[test]
     fn traits_come_from_the_catalog() {
-        let named = |provider: &str, id: &str| of_name(registry::find(provider).expect("a provider"), provider, id);
+        let of_dialect = |provider: &str, dialect: Option<Dialect>, id: &str| {
+            let entry = registry::find(provider).expect("a provider");
+            of_name(entry, dialect.unwrap_or(entry.dialect), provider, id)
+        };
+        let named = |provider: &str, id: &str| of_dialect(provider, None, id);
         let old = named("anthropic", "claude-haiku-4-5");
         assert!(!old.effort && old.sampling && old.native_schema && old.output_tokens_max == 64_000, "{old:?}");
         let new = named("anthropic", "claude-opus-5-5");
@@ -67,5 +75,10 @@ mod tests {
         assert!(!flash.effort && !flash.call_ids, "{flash:?}");
         let unknown = named("openai", "gpt-of-tomorrow");
         assert_eq!(unknown, ModelTraits::default());
+        let imitated = of_dialect("deepseek", Some(Dialect::Anthropic), "deepseek-v4-pro");
+        assert!(!imitated.effort && !imitated.native_schema, "{imitated:?}");
+        for (id, takes_levels) in [("gpt-oss:20b", true), ("hf.co/unsloth/gpt-oss-120b", true), ("qwen3:8b", false)] {
+            assert_eq!(of_dialect("ollama", Some(Dialect::Ollama), id).effort, takes_levels, "{id}");
+        }
     }
 }

@@ -89,6 +89,8 @@ pub fn add_deployment(snapshot: &mut Snapshot, name: &str) -> u32 {
         index,
         name: name.into(),
         provider: &PROVIDER,
+        dialect: PROVIDER.dialect,
+        only_by_responses: Default::default(),
         quirks: PROVIDER.quirks,
         traits: Default::default(),
         endpoint: 0,

@@ -53,8 +53,8 @@ pub(crate) struct Dialect {
     /// A member by its name, where the provider accepts more than one spelling.
     pub member: for<'v> fn(&'v Value, &str) -> Option<&'v Value>,
     pub refuse: fn(&ApiError, &Target, &Setting<'_>) -> Reply,
-    /// The error with this status that turns up after a 200.
-    pub late_error: fn(u64, &Setting<'_>) -> Event,
+    /// The error with this status that turns up after a 200: as an event of the endpoint's stream, or, without one, in place of a whole answer.
+    pub late_error: fn(u64, Option<&Endpoint>, &Setting<'_>) -> Event,
     /// The headers of every answer. What an error has said already stays.
     pub headers: fn(&Setting<'_>) -> Vec<(&'static str, String)>,
     pub places: Places,

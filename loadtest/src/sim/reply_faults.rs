@@ -44,10 +44,12 @@ fn refusal(fault: &Fault, request: &Request, target: &Target, setting: &Setting<
             return Some(reply);
         }
         Kind::ErrorIn200 => {
-            let error = (dialect.late_error)(fault.number, setting);
+            let error = (dialect.late_error)(fault.number, None, setting);
             return Some(Reply::json_text(error.data));
         }
-        Kind::FirstEventError => return Some(Reply::events(vec![(dialect.late_error)(fault.number, setting)])),
+        Kind::FirstEventError => {
+            return Some(Reply::events(vec![(dialect.late_error)(fault.number, target.endpoint, setting)]));
+        }
         Kind::EmptyBody => return Some(Reply::whole("application/json", Vec::new())),
         Kind::Html => return Some(html(status)),
         _ => return None,
@@ -101,7 +103,7 @@ fn edit(reply: &mut Reply, fault: &Fault, target: &Target, setting: &Setting<'_>
         }
         (Body::Events(events), Kind::ErrorAfter) => {
             cut_after(events, fault.size());
-            events.push((target.dialect.late_error)(500, setting));
+            events.push((target.dialect.late_error)(500, target.endpoint, setting));
         }
         (Body::Events(events), kind) => edit_events(events, kind, fault, places),
         _ => {}

@@ -12,7 +12,8 @@ use crate::{
         snapshot::{HttpVersions, Pool, Secret},
         tree::join,
     },
-    providers::{Auth, Provider, Quirks, registry},
+    dialects::wire::Dialect,
+    providers::{Auth, Provider, Quirks, registry, spoken::Spoken},
 };
 
 /// One `[providers.NAME]`.
@@ -20,6 +21,9 @@ pub struct Account {
     /// Its path in the configuration, for errors.
     pub path: String,
     pub provider: &'static Provider,
+    pub dialect: Dialect,
+    /// The operator chose the dialect.
+    pub dialect_is_chosen: bool,
     /// Whose part of the built-in catalog describes its models.
     pub catalog: &'static str,
     pub base: BaseUrl,
@@ -53,12 +57,13 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
         report.error(&join(&path, "kind"), format!("{} is not a known kind", quote(&raw.kind)));
         &registry::PROVIDERS[0]
     });
+    let spoken = spoken(raw, provider, &path, report);
     let cloud = clouds::cloud(raw, provider, &path, report);
     // As with the kinds, only the schema refuses another name.
     let catalog = raw.catalog.as_deref().and_then(|name| catalog::providers().find(|listed| *listed == name));
     Account {
         catalog: catalog.unwrap_or(provider.id),
-        base: base_url(raw, provider, cloud.base_url.as_deref(), settings, &path, report),
+        base: base_url(raw, provider, spoken, cloud.base_url.as_deref(), settings, &path, report),
         http: match raw.http {
             raw::Http::Auto => HttpVersions::Auto,
             raw::Http::Http1 => HttpVersions::Http1,
@@ -71,17 +76,40 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
             responses: raw.quirks.responses.unwrap_or(provider.quirks.responses),
         },
         pool: pool(&raw.pool, &path, report),
-        headers: upstream_headers(raw, provider, &path, report),
+        headers: upstream_headers(raw, provider, spoken.auth, &path, report),
         cloud: cloud.source,
+        dialect: spoken.dialect,
+        dialect_is_chosen: raw.dialect.is_some(),
         provider,
         path,
     }
+}
+
+/// Which of its APIs a kind is asked in.
+fn spoken(raw: &raw::Provider, provider: &'static Provider, account: &str, report: &mut Report<'_>) -> Spoken {
+    let usual = Spoken::usual(provider);
+    // As with the kinds, only the schema refuses another name.
+    let Some(dialect) = raw.dialect.as_deref().and_then(Dialect::of_name) else { return usual };
+    let path = join(account, "dialect");
+    let Some(spoken) = Spoken::find(provider, dialect) else {
+        let message = format!("'{}' does not speak {}", provider.id, quote(dialect.name()));
+        let names: Vec<_> = Spoken::all(provider).map(|spoken| quote(spoken.dialect.name())).collect();
+        let help = format!("remove it, or change 'kind'; this one speaks {}", names.join(", "));
+        report.error_help(&path, message, help);
+        return usual;
+    };
+    if dialect == Dialect::OpenAiResponses && raw.quirks.responses == Some(false) {
+        let message = "quirks.responses says that the provider has no such API";
+        report.error_help(&path, message, "remove one of the two");
+    }
+    spoken
 }
 
 /// `usual` is the address of a kind whose address depends on other keys.
 fn base_url(
     raw: &raw::Provider,
     provider: &'static Provider,
+    spoken: Spoken,
     usual: Option<&str>,
     settings: &Settings,
     account: &str,
@@ -94,7 +122,7 @@ fn base_url(
         Some(text) => text,
         // That what it depends on is missing has been said.
         None if clouds::is_cloud(provider) => return nowhere(),
-        None if provider.base_url.is_empty() => {
+        None if spoken.base_url.is_empty() => {
             let help = "give the server's address with its version segment, for example http://10.0.0.5:8000/v1";
             report.error_help(
                 account,
@@ -103,7 +131,7 @@ fn base_url(
             );
             return nowhere();
         }
-        None => provider.base_url,
+        None => spoken.base_url,
     };
     let mut base = match address::base_url(text) {
         Ok(base) => base,
@@ -127,8 +155,12 @@ fn base_url(
         if let Some(usual) = usual.and_then(|usual| address::base_url(usual).ok()).filter(|_| base.path.is_empty()) {
             base.path = usual.path;
         }
-    } else if let Some(version) = provider.dialect.version_path().filter(|_| base.path.is_empty()) {
+    } else if let Some(version) = spoken.dialect.version_path().filter(|_| base.path.is_empty()) {
         base.path = version.into();
+    } else if let Some(version) = spoken.dialect.version_path_beside() {
+        if let Some(beside) = base.path.strip_suffix(version) {
+            base.path = beside.into();
+        }
     } else if raw.base_url.is_some() && base.path.is_empty() && !provider_at_root(provider) {
         report.warn(&path, "the address has no version segment", "most servers need one, usually /v1");
     }
@@ -173,6 +205,7 @@ fn pool(raw: &raw::Pool, account: &str, report: &mut Report<'_>) -> Pool {
 fn upstream_headers(
     raw: &raw::Provider,
     provider: &'static Provider,
+    auth: Auth,
     account: &str,
     report: &mut Report<'_>,
 ) -> Vec<(Box<str>, Secret)> {
@@ -181,7 +214,7 @@ fn upstream_headers(
     match &raw.credential {
         Some(credential) => {
             check_credential(credential.expose(), &path, report);
-            let (name, value) = match provider.auth {
+            let (name, value) = match auth {
                 Auth::Bearer | Auth::None | Auth::Aws | Auth::Google => {
                     ("authorization", format!("Bearer {}", credential.expose()))
                 }
@@ -189,7 +222,7 @@ fn upstream_headers(
             };
             headers.push((name.into(), Secret::new(value.into_bytes())));
         }
-        None if matches!(provider.auth, Auth::Bearer | Auth::Header(_)) => {
+        None if matches!(auth, Auth::Bearer | Auth::Header(_)) => {
             let help = format!("credential = \"${{env:{}}}\" takes it from the environment", provider.credential_env);
             report.error_help(account, "the key 'credential' is missing", help);
         }
@@ -198,7 +231,7 @@ fn upstream_headers(
     for (name, value) in &raw.headers {
         let path = join(&join(account, "headers"), name);
         let lower = name.to_ascii_lowercase();
-        if let Err((message, help)) = check_header_name(&lower, provider.auth) {
+        if let Err((message, help)) = check_header_name(&lower, auth) {
             report.error_help(&path, message, help);
         }
         let value = value.expose();

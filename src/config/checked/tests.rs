@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    catalog::Kind,
     config::{
         address,
         cloud::{AuthSource, CloudCredential},
@@ -83,6 +84,33 @@ fn models_are_described_by_the_operator_then_by_the_catalog() {
     check(1, "named", Some(1), Some(16_384));
     check(2, "named", Some(1_047_576), Some(32_768));
     check(3, "gpt-4o", None, None);
+}
+
+/// Models that have nothing but the Responses API are asked through it, unless the operator chose: the catalog's, and the operator's own.
+#[test]
+fn models_without_chat_completions_are_asked_through_responses() {
+    let mut config = config(openai());
+    config.models = vec![model("*", &["p/*"]), model("named", &["p/gpt-5.2-pro", "p/gpt-5", "p/ours"])];
+    let kind = |kind| raw::CatalogModel { kind: Some(kind), ..raw::CatalogModel::default() };
+    config.catalog = [("p/ours".to_owned(), kind(Kind::Responses)), ("p/o3-pro".to_owned(), kind(Kind::Chat))].into();
+    let asked = |config: &raw::Config| {
+        let snapshot = built(config, None);
+        let any =
+            ["gpt-5.2-pro", "gpt-5", "ours", "o3-pro"].map(|name| snapshot.deployments[0].dialect_of(name).name());
+        let named = [1, 2, 3].map(|at| snapshot.deployments[at].dialect_of("whatever").name());
+        (any, named)
+    };
+    let (chat, responses) = ("openai", "openai-responses");
+    assert_eq!(asked(&config), ([responses, chat, responses, chat], [responses, chat, responses]));
+    let mut chosen = config.clone();
+    chosen.providers.get_mut("p").expect("p").dialect = Some("openai".to_owned());
+    assert_eq!(asked(&chosen), ([chat; 4], [chat; 3]));
+    chosen.providers.get_mut("p").expect("p").dialect = Some("openai-responses".to_owned());
+    assert_eq!(asked(&chosen), ([responses; 4], [responses; 3]));
+    // Whoever has no such API cannot be asked through it.
+    let mut without = config.clone();
+    without.providers.get_mut("p").expect("p").quirks.responses = Some(false);
+    assert_eq!(asked(&without), ([chat; 4], [chat; 3]));
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Media {
         let end = memchr::memchr(b';', content_type).unwrap_or(content_type.len());
         let media = content_type[..end].trim_ascii();
         let is = |other: &[u8]| media.eq_ignore_ascii_case(other);
-        if is(b"application/vnd.amazon.eventstream") {
+        if is(b"application/vnd.amazon.eventstream") || is(b"application/x-ndjson") {
             return Media::EventStream;
         }
         if is(JSON) || (media.len() > 5 && media[media.len() - 5..].eq_ignore_ascii_case(b"+json")) {
@@ -165,6 +165,10 @@ fn forwarded(name: &[u8]) -> Option<Renamed> {
     const AS_IT_IS: Renamed = Renamed { prefix: b"", skipped: 0 };
     let is_allowed = match name.first()? | 0x20 {
         b'x' if begins_with(name, b"x-ratelimit-") => name.len() > b"x-ratelimit-".len(),
+        // Cohere's.
+        b'x' if begins_with(name, b"x-trial-endpoint-call-") || is_named(name, b"x-endpoint-monthly-call-limit") => {
+            true
+        }
         // The client's x-request-id is ours; the provider's is kept beside it, as x-upstream-request-id.
         b'x' if is_named(name, b"x-request-id") => {
             return Some(Renamed { prefix: b"x-upstream-", skipped: b"x-".len() });

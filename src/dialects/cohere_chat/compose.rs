@@ -31,7 +31,7 @@ mod messages;
 
 /// Where a chat is asked for, below the provider's base URL.
 pub fn path(_model: &str, _stream: bool) -> Cow<'static, str> {
-    Cow::Borrowed("/v2/chat")
+    Cow::Borrowed("/chat")
 }
 
 /// Appends the body of a request. After an error `out` is as it was.

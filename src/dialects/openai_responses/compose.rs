@@ -110,7 +110,10 @@ fn append(
     )?;
     composer.text(output, answer_tool.is_some(), extras, &mut json);
     if let Some(tokens) = output_tokens_max {
-        json.name("max_output_tokens").number(*tokens);
+        if *tokens < OUTPUT_TOKENS_MIN {
+            composer.notes.adapted("max_output_tokens", format!("The upstream takes {OUTPUT_TOKENS_MIN} and more."));
+        }
+        json.name("max_output_tokens").number((*tokens).max(OUTPUT_TOKENS_MIN));
     }
     let sampling = target.traits.sampling;
     composer.number("temperature", temperature.as_ref(), sampling, &mut json)?;
@@ -141,6 +144,9 @@ fn append(
     json.close_object();
     Ok(Adapted { answer_tool: answer_name.map(Into::into), names: composer.names.into_renamed() })
 }
+
+/// Less is refused: "integer below minimum value. Expected a value >= 16". Agents ask for one token to see whether a model answers.
+const OUTPUT_TOKENS_MIN: u64 = 16;
 
 struct Composer<'c> {
     target: &'c Target<'c>,

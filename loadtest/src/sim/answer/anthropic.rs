@@ -27,7 +27,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     admit,
     member: plain,
     refuse,
-    late_error: |code, setting| {
+    late_error: |code, _, setting| {
         let told = ApiError::from(Trouble::Told(u16::try_from(code).unwrap_or(500)));
         Event::named(EventKind::Finish, "error", order::text(&error_value(&told, setting), order::anthropic))
     },

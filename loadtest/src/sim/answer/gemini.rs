@@ -41,7 +41,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     admit: |request| if (DIALECT.key)(request).is_empty() { Err(Trouble::NoKey.into()) } else { Ok(()) },
     member,
     refuse,
-    late_error: |code, setting| {
+    late_error: |code, _, setting| {
         let told = ApiError::from(Trouble::Told(u16::try_from(code).unwrap_or(500)));
         Event::data(EventKind::Finish, order::text(&error_value(&told, setting), order::gemini))
     },

@@ -28,7 +28,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         json("openai_completions", "completions", &completions::TABLE, completions::reply),
         json("openai_embeddings", "embeddings", &embeddings::TABLE, embeddings::reply),
         json("openai_moderations", "moderations", &moderations::TABLE, moderations::reply),
-        json("openai_responses", "responses", &responses::TABLE, responses::reply),
+        json(RESPONSES, "responses", &responses::TABLE, responses::reply),
         json("openai_images", "images/generations", &images::TABLE, images::generations),
         json("openai_speech", "audio/speech", &audio::TABLE, audio::speech),
         form("openai_image_edits", "images/edits", images::edits),
@@ -42,7 +42,10 @@ pub(super) const DIALECT: Dialect = Dialect {
     admit: |_| Ok(()),
     member: plain,
     refuse: |error, _, _| refuse(error),
-    late_error: |code, _| Event::data(EventKind::Finish, coded_error(code).to_string()),
+    late_error: |code, endpoint, _| match endpoint {
+        Some(endpoint) if endpoint.name == RESPONSES => typed_error(code),
+        _ => Event::data(EventKind::Finish, coded_error(code).to_string()),
+    },
     headers,
     places: Places {
         text: &[
@@ -58,6 +61,9 @@ pub(super) const DIALECT: Dialect = Dialect {
         counts: ["prompt_tokens", "completion_tokens", "total_tokens"],
     },
 };
+
+/// The endpoint whose events have types.
+const RESPONSES: &str = "openai_responses";
 
 type Answer = fn(&Call<'_>) -> Result<Reply, ApiError>;
 
@@ -181,6 +187,14 @@ fn coded_error(code: u64) -> Value {
         "param": null,
         "code": code,
     }})
+}
+
+/// An error as an event of the Responses API.
+fn typed_error(status: u64) -> Event {
+    let code = u16::try_from(status).ok().and_then(code_of);
+    let message = "The simulated provider failed after it had said 200.";
+    let data = json!({"type": "error", "sequence_number": 0, "code": code, "message": message, "param": null});
+    Event::named(EventKind::Finish, "error", data.to_string())
 }
 
 fn headers(setting: &Setting<'_>) -> Vec<(&'static str, String)> {

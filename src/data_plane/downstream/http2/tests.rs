@@ -128,6 +128,8 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         index: deployment,
         name: name.into(),
         provider: &fixtures::PROVIDER,
+        dialect: fixtures::PROVIDER.dialect,
+        only_by_responses: Default::default(),
         quirks: fixtures::PROVIDER.quirks,
         traits: Default::default(),
         endpoint,
