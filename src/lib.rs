@@ -15,7 +15,8 @@
 //! 5. **Admit.** [`dialects::endpoints`] names the endpoint; [`data_plane::admit`] checks host and key ([`policy`]) and reads the body,
 //!    which [`json::scan`] validates as it arrives. [`dialects::openai_chat::request`] views what matters of it;
 //!    [`data_plane::multipart`] does the same for forms.
-//! 6. **Plan.** [`routing::plan`] orders the deployments of the model's group.
+//! 6. **Plan.** [`routing::plan`] orders the deployments of the model's group. A call that is only to be explained ends here, in
+//!    [`data_plane::explain`].
 //! 7. **Attempt.** [`data_plane::attempt`] takes a warm connection from the pool, writes the request with the permitted members patched
 //!    ([`json::patch`]) through [`data_plane::upstream::http1`] or [`data_plane::upstream::http2`], and reads the answer
 //!    ([`data_plane::upstream::answer_head`]) until it belongs to this deployment: a whole JSON answer validated

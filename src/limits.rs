@@ -49,6 +49,10 @@ pub const HELD_CALL_BYTES_MAX: usize = 1024 * 1024;
 /// `model` after it, so this has to hold a whole audio file: the field's limit is 25 MB.
 pub const MULTIPART_PREFIX_BYTES_MAX: usize = 26 * 1024 * 1024;
 
+/// Largest body that an explanation shows, in bytes; a larger one is counted. Prompts that people read stay far below, and an explanation
+/// has up to `ATTEMPTS_MAX` of them.
+pub const EXPLAINED_BODY_BYTES_MAX: usize = 1024 * 1024;
+
 /// Size of the buffer that one socket read fills, in bytes. One TLS record is at most 16 KiB + 22 bytes of overhead;
 /// larger reads would let one connection hold the shard (see h2#879).
 pub const READ_BYTES: usize = 16 * 1024;

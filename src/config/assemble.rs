@@ -67,6 +67,7 @@ pub fn snapshot(
             attempts_max: group.attempts_max,
             deadlines: group.deadlines,
             retry_on_timeout: group.retry_on_timeout,
+            drops: group.drops,
         });
         match group.prefix {
             Some(prefix) => prefixes.push((prefix.into(), model_group)),

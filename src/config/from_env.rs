@@ -50,6 +50,7 @@ fn group(provider: &Provider, prefix: &str) -> raw::Model {
         attempts_max: crate::limits::ATTEMPTS_MAX as u32,
         deadlines: raw::Deadlines::default(),
         retry_on_timeout: false,
+        unsupported: None,
         owned_by: None,
         list: provider.models.iter().map(|model| format!("{prefix}{model}")).collect(),
     }

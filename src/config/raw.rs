@@ -89,6 +89,10 @@ pub struct Server {
     /// Always send the answer headers that explain what the gateway did; otherwise they are sent to requests that carry
     /// `x-ringway-debug: 1`.
     pub explain_always: bool,
+    /// What becomes of what a request says and the provider's API has no word for: "refuse" it, or try another deployment; or "drop"
+    /// it and name it in the answer's x-ringway-dropped. A model's own `unsupported` stands above this, a request's
+    /// x-ringway-unsupported above both.
+    pub unsupported: Unsupported,
     /// Let requests in without a key. Only with loopback and unix listeners.
     pub open_access: bool,
 }
@@ -114,6 +118,7 @@ impl Default for Server {
             allowed_hosts: None,
             cors_origins: Vec::new(),
             explain_always: false,
+            unsupported: Unsupported::Refuse,
             open_access: false,
         }
     }
@@ -128,6 +133,15 @@ pub enum Driver {
     Auto,
     IoUring,
     Epoll,
+}
+
+/// What becomes of what a provider's API has no word for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unsupported {
+    #[default]
+    Refuse,
+    Drop,
 }
 
 /// PEM files for TLS.
@@ -382,6 +396,9 @@ pub struct Model {
     /// on it, so this can cost twice.
     #[serde(default)]
     pub retry_on_timeout: bool,
+    /// "refuse" or "drop": what becomes of what a deployment's API has no word for. As [server] says when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsupported: Option<Unsupported>,
     /// `owned_by` in the list of models; the first deployment's provider when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]

@@ -95,6 +95,8 @@ pub struct ModelGroup {
     pub deadlines: Deadlines,
     /// May a request be tried elsewhere after a deployment accepted it and stayed silent?
     pub retry_on_timeout: bool,
+    /// What a deployment's API cannot say is dropped, unless the request says otherwise.
+    pub drops: bool,
 }
 
 /// Time limits of an attempt, in milliseconds.

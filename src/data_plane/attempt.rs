@@ -425,7 +425,7 @@ impl Exchange<'_> {
     }
 
     /// What a rendered answer says of itself.
-    fn facts(&self, outgoing: &Outgoing<'_>) -> Facts {
+    pub fn facts(&self, outgoing: &Outgoing<'_>) -> Facts {
         let record = &self.settlement.record;
         Facts {
             id: String::from_utf8_lossy(&record.request_id.text()).into_owned(),

@@ -8,7 +8,7 @@ use super::{
     attempt::{self, Answered, AttemptEnd},
     buffers,
     downstream::{Downstream, head::Inbound},
-    multipart,
+    explain, multipart,
     outgoing::{AskedBy, Outgoing},
     relay, reply,
     settle::Settlement,
@@ -25,7 +25,7 @@ use crate::{
     },
     error::{Failure, Retry, Upstream},
     policy::cors,
-    routing::plan::{self, Facts, Plan},
+    routing::plan::{self, Facts, Plan, Skipped},
     rt::Deadline,
     telemetry::cells::Cell,
 };
@@ -91,6 +91,8 @@ struct Asked {
     entry: &'static EndpointEntry,
     /// The model, where the path names it.
     model: Option<String>,
+    /// The call is to be explained, and not made.
+    explained: bool,
 }
 
 /// Runs one exchange.
@@ -159,6 +161,9 @@ impl<'s> Exchange<'s> {
         }
         let Some(asked) = self.entry(client, inbound)? else { return Ok(()) };
         if asked.entry.body == BodyKind::JsonOrMultipart && multipart::is_multipart(inbound) {
+            if asked.explained {
+                return Err(explain::form().into());
+            }
             return Box::pin(multipart::pass(self, client, asked.entry, inbound)).await;
         }
         self.json(client, asked, inbound).await
@@ -167,26 +172,31 @@ impl<'s> Exchange<'s> {
     /// Where the request goes. `None`: it could be answered at once, and was.
     fn entry<D: Downstream>(&mut self, client: &mut D, inbound: &Inbound) -> Result<Option<Asked>, Failure> {
         let path = inbound.path();
+        let below = endpoints::explained(path);
+        let (path, explained) = (below.unwrap_or(path), below.is_some());
         self.settlement.api = endpoints::api(path, inbound.head.speaks);
         let route = endpoints::route(inbound.head.method.as_str(), path);
         admit::authenticate(self.current, inbound, client.remembered(), &mut self.settlement)?;
         let body = match route? {
+            // Nothing is asked of anybody there.
+            Route::Model(_) if explained => return Err(Failure::UnknownPath),
+            Route::Api(entry) if explained && entry.body == BodyKind::None => return Err(Failure::UnknownPath),
             Route::Model(id) => {
                 self.settlement.record.endpoint = ApiEndpoint::Model;
                 reply::model(self.current, self.settlement.api, id)?
             }
             Route::Api(entry) => {
-                self.settlement.record.endpoint = entry.endpoint;
+                self.settlement.record.endpoint = if explained { ApiEndpoint::Explain } else { entry.endpoint };
                 if entry.body != BodyKind::None {
-                    return Ok(Some(Asked { entry, model: None }));
+                    return Ok(Some(Asked { entry, model: None, explained }));
                 }
                 reply::models(self.current, self.settlement.api)
             }
             Route::Named(entry, model) => {
-                self.settlement.record.endpoint = entry.endpoint;
+                self.settlement.record.endpoint = if explained { ApiEndpoint::Explain } else { entry.endpoint };
                 let model =
                     endpoints::percent_decoded(model).ok_or_else(|| Failure::ModelNotFound { model: model.into() })?;
-                return Ok(Some(Asked { entry, model: Some(model) }));
+                return Ok(Some(Asked { entry, model: Some(model), explained }));
             }
         };
         reply::stage_whole(client, &mut self.settlement, 200, b"application/json", &self.lines, &body);
@@ -220,7 +230,7 @@ impl<'s> Exchange<'s> {
 
     /// A request with a JSON body: all of it is read and validated before anything goes upstream.
     async fn json<D: Downstream>(&mut self, client: &mut D, asked: Asked, inbound: &mut Inbound) -> Result<(), Ended> {
-        let Asked { entry, model: named } = asked;
+        let Asked { entry, model: named, explained } = asked;
         let mut room = BodyRoom::none(self.shard);
         admit::open_json(inbound, self.current, &mut room)?;
         let came_whole = inbound.body_complete;
@@ -234,12 +244,8 @@ impl<'s> Exchange<'s> {
         let bytes = Rc::new(std::mem::take(&mut inbound.bytes));
         let text = &bytes[inbound.body_start..];
         let (head, head_bytes) = (&inbound.head, &bytes[..inbound.body_start]);
-        let asked = AskedBy {
-            query: head.query(head_bytes),
-            speaks_anthropic: head.speaks == Api::Anthropic,
-            drops: head.drops,
-        };
-        let kind = request_kind(entry.endpoint, asked.query);
+        let query = head.query(head_bytes);
+        let kind = request_kind(entry.endpoint, query);
         let view = match scanner {
             Some(mut scanner) => admit::view(kind, &mut scanner, text, named.as_deref())?,
             None => {
@@ -248,8 +254,16 @@ impl<'s> Exchange<'s> {
             }
         };
         let (group, rest) = self.resolve(&view.model)?;
-        let plan = self.plan(group, entry)?;
+        let asked = AskedBy {
+            query,
+            speaks_anthropic: head.speaks == Api::Anthropic,
+            drops: head.drops.unwrap_or(group.drops),
+        };
         let outgoing = Outgoing::json(entry, &inbound.head.forward, &bytes, inbound.body_start, &view, rest, asked);
+        if explained {
+            return explain::answer(self, client, group, &outgoing).map_err(Ended::Failed);
+        }
+        let plan = self.plan(group, entry)?;
         let ended = self.attempts(client, group, &plan, &outgoing).await;
         if self.settlement.uncounted_bytes.is_some() {
             self.settlement.estimate(text);
@@ -286,12 +300,25 @@ impl<'s> Exchange<'s> {
     /// # Errors
     /// No deployment may be tried now.
     pub fn plan(&self, group: &ModelGroup, entry: &EndpointEntry) -> Result<Plan, Failure> {
+        self.plan_and_tell(group, entry, |_, _| {})
+    }
+
+    /// The same; `tell` hears of each deployment that is skipped.
+    ///
+    /// # Errors
+    /// As `plan`.
+    pub fn plan_and_tell(
+        &self,
+        group: &ModelGroup,
+        entry: &EndpointEntry,
+        tell: impl FnMut(u32, Skipped),
+    ) -> Result<Plan, Failure> {
         let now_ms = self.shard.deadlines.now_ms();
         let standing = &self.current.standing;
         let parked =
             |index: u32| standing.get(index as usize)?.parked(now_ms).map(|(until_ms, why)| (until_ms - now_ms, why));
         let facts = Facts { same_model_only: !entry.other_model_on_failover };
-        plan::plan(&self.current.snapshot, group, facts, parked)
+        plan::plan_and_tell(&self.current.snapshot, group, facts, parked, tell)
     }
 
     /// Tries the plan's deployments until one answers; relays that answer.

@@ -7,6 +7,7 @@ pub mod chunked;
 pub mod clock;
 pub mod downstream;
 pub mod exchange;
+pub mod explain;
 pub mod field_lines;
 pub mod h2_io;
 pub mod multipart;

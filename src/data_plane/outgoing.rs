@@ -42,7 +42,7 @@ pub struct Outgoing<'r> {
     pub model_asked: &'r str,
     /// The client asked for a stream.
     pub stream: bool,
-    asked: AskedBy<'r>,
+    pub asked: AskedBy<'r>,
     body: Body<'r>,
 }
 
@@ -53,7 +53,7 @@ pub struct AskedBy<'r> {
     pub query: &'r str,
     /// It says which version of Anthropic's API it speaks.
     pub speaks_anthropic: bool,
-    /// What an upstream cannot express is to be dropped.
+    /// What an upstream cannot express is to be dropped: as the request says, or else the operator.
     pub drops: bool,
 }
 
@@ -200,13 +200,13 @@ impl<'r> Outgoing<'r> {
     }
 
     /// The model's name at a deployment.
-    fn model_for<'a>(&'a self, deployment: &'a Deployment) -> &'a str {
+    pub fn model_for<'a>(&'a self, deployment: &'a Deployment) -> &'a str {
         deployment.upstream_model.as_deref().unwrap_or(self.model)
     }
 
     /// How the request reaches a deployment. A client of Gemini's that takes its stream as an array, and not as events, gets an array of
     /// one whole answer.
-    fn way(&self, deployment: &Deployment) -> Way {
+    pub fn way(&self, deployment: &Deployment) -> Way {
         let dialect = deployment.dialect_of(self.model_for(deployment));
         if self.is_array() && dialect == Dialect::Gemini {
             return Way::Between { client: ClientWire::GeminiContent, upstream: UpstreamWire::GeminiContent };

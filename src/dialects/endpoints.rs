@@ -41,6 +41,8 @@ pub enum ApiEndpoint {
     CountTokens,
     EmbedContent,
     BatchEmbedContents,
+    /// What a call below `/v1/explain` would do; see [`explained`].
+    Explain,
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{id}`
@@ -160,6 +162,18 @@ pub enum Route<'a> {
     Named(&'static EndpointEntry, &'a str),
     /// One model, by its id; ids contain slashes, so it is the rest of the path, still percent-encoded.
     Model(&'a str),
+}
+
+/// Stands before the path of a call that is to be explained and not made.
+const EXPLAIN: &str = "/v1/explain";
+
+/// The path of the call that is to be explained: what follows [`EXPLAIN`], so that a client changes nothing but its base URL. Chat
+/// completions are meant where nothing follows.
+pub fn explained(path: &str) -> Option<&str> {
+    match path.strip_prefix(EXPLAIN)? {
+        "" => Some("/v1/chat/completions"),
+        rest => Some(rest).filter(|rest| rest.starts_with('/')),
+    }
 }
 
 /// Whose API a path belongs to. `speaks` is what a header says, for paths that several have.
@@ -283,6 +297,7 @@ impl ApiEndpoint {
             ApiEndpoint::CountTokens => "count_tokens",
             ApiEndpoint::EmbedContent => "embed_content",
             ApiEndpoint::BatchEmbedContents => "batch_embed_contents",
+            ApiEndpoint::Explain => "explain",
             ApiEndpoint::Models | ApiEndpoint::Model => "models",
             ApiEndpoint::None => "none",
         }
@@ -353,6 +368,20 @@ mod tests {
         ] {
             let (method, path) = request.split_once(' ').expect("a method and a path");
             assert_eq!(routed(method, path), expected, "{request}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_explained_below_a_prefix() {
+        for (path, expected) in [
+            ("/v1/explain", Some("/v1/chat/completions")),
+            ("/v1/explain/v1/messages", Some("/v1/messages")),
+            ("/v1/explain/chat/completions", Some("/chat/completions")),
+            ("/v1/explain/v1beta/models/m:generateContent", Some("/v1beta/models/m:generateContent")),
+            ("/v1/explained", None),
+            ("/v1/messages", None),
+        ] {
+            assert_eq!(explained(path), expected, "{path}");
         }
     }
 

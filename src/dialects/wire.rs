@@ -37,7 +37,7 @@ impl Dialect {
         DIALECTS.iter().find(|(_, known)| *known == name).map(|(dialect, _)| *dialect)
     }
 
-    /// As the configuration has it.
+    /// As configurations and explanations have it.
     pub fn name(self) -> &'static str {
         DIALECTS.iter().find(|(dialect, _)| *dialect == self).map_or("", |(_, name)| name)
     }

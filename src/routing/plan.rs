@@ -23,6 +23,17 @@ pub struct Facts {
     pub same_model_only: bool,
 }
 
+/// Why a deployment of the group is not among the candidates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Skipped {
+    /// It serves another model than the first one.
+    OtherModel,
+    /// It is left alone for so long, in milliseconds from now, and why.
+    Parked { wait_ms: u64, why: Upstream },
+    /// There are enough before it.
+    BeyondAttempts,
+}
+
 impl Plan {
     pub fn candidates(&self) -> &[u32] {
         &self.candidates[..self.length]
@@ -40,6 +51,20 @@ pub fn plan(
     facts: Facts,
     parked: impl Fn(u32) -> Option<(u64, Upstream)>,
 ) -> Result<Plan, Failure> {
+    plan_and_tell(snapshot, group, facts, parked, |_, _| {})
+}
+
+/// The same; `tell` hears of each deployment that is skipped, in the group's order.
+///
+/// # Errors
+/// As `plan`.
+pub fn plan_and_tell(
+    snapshot: &Snapshot,
+    group: &ModelGroup,
+    facts: Facts,
+    parked: impl Fn(u32) -> Option<(u64, Upstream)>,
+    mut tell: impl FnMut(u32, Skipped),
+) -> Result<Plan, Failure> {
     let attempts_max = (group.attempts_max as usize).clamp(1, ATTEMPTS_MAX);
     let mut plan = Plan { candidates: [0; ATTEMPTS_MAX], length: 0 };
     let mut soonest: Option<(u64, Upstream)> = None;
@@ -47,19 +72,24 @@ pub fn plan(
     let first_model = group.deployments.first().copied().and_then(model);
     for &index in &group.deployments {
         if facts.same_model_only && model(index) != first_model {
+            tell(index, Skipped::OtherModel);
+            continue;
+        }
+        if plan.length == attempts_max {
+            tell(index, Skipped::BeyondAttempts);
             continue;
         }
         match parked(index) {
             Some((wait_ms, why)) => {
+                tell(index, Skipped::Parked { wait_ms, why: why.clone() });
                 if soonest.as_ref().is_none_or(|(soonest_ms, _)| wait_ms < *soonest_ms) {
                     soonest = Some((wait_ms, why));
                 }
             }
-            None if plan.length < attempts_max => {
+            None => {
                 plan.candidates[plan.length] = index;
                 plan.length += 1;
             }
-            None => break,
         }
     }
     if plan.length > 0 {

@@ -77,6 +77,7 @@ pub fn add_group(snapshot: &mut Snapshot, name: &str) -> u32 {
         attempts_max: 1,
         deadlines: Deadlines { connect_ms: 1, headers_ms: 1, first_token_ms: 1, gap_ms: 1, total_ms: 1 },
         retry_on_timeout: false,
+        drops: false,
     };
     snapshot.groups.insert(name.into(), Arc::new(group));
     index

@@ -33,6 +33,7 @@ pub struct Group {
     pub attempts_max: u32,
     pub deadlines: Deadlines,
     pub retry_on_timeout: bool,
+    pub drops: bool,
 }
 
 pub(super) fn models(
@@ -120,6 +121,7 @@ fn group(
         attempts_max: raw.attempts_max,
         deadlines: Deadlines::from(&raw.deadlines),
         retry_on_timeout: raw.retry_on_timeout,
+        drops: raw.unsupported.unwrap_or(catalogue.config.server.unsupported) == raw::Unsupported::Drop,
     }
 }
 

@@ -27,6 +27,7 @@ fn model(name: &str, deployments: &[&str]) -> raw::Model {
         attempts_max: 2,
         deadlines: raw::Deadlines::default(),
         retry_on_timeout: false,
+        unsupported: None,
         owned_by: None,
         list: Vec::new(),
     }

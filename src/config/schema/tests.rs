@@ -95,6 +95,7 @@ fn the_defaults_pass() {
             attempts_max: 4,
             deadlines: raw::Deadlines::default(),
             retry_on_timeout: false,
+            unsupported: None,
             owned_by: None,
             list: Vec::new(),
         }],

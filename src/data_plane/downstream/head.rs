@@ -109,8 +109,8 @@ pub struct RequestHead {
     pub repeated: bool,
     /// `x-ringway-debug: 1`
     pub debug: bool,
-    /// `x-ringway-unsupported: drop`
-    pub drops: bool,
+    /// `x-ringway-unsupported`: `drop` or `refuse`; the operator's choice holds where it says neither.
+    pub drops: Option<bool>,
     /// Allowed headers as lines for the upstream: `name: value\r\n`, names in lower case.
     pub forward: Vec<u8>,
 }
@@ -180,7 +180,10 @@ impl RequestHead {
             15 if is_named(name, b"x-ringway-debug") => {
                 self.debug = value() == b"1" || value().eq_ignore_ascii_case(b"true");
             }
-            21 if is_named(name, b"x-ringway-unsupported") => self.drops = value().eq_ignore_ascii_case(b"drop"),
+            21 if is_named(name, b"x-ringway-unsupported") => {
+                let says = |word: &[u8]| value().eq_ignore_ascii_case(word);
+                self.drops = if says(b"drop") { Some(true) } else { says(b"refuse").then_some(false) };
+            }
             29 if is_named(name, b"access-control-request-method") => self.cors_method = Some(span()),
             30 if is_named(name, b"access-control-request-headers") => self.cors_headers = Some(span()),
             _ => return is_forwarded(name),

@@ -73,6 +73,7 @@ fn authentication() {
             attempts_max: 1,
             deadlines: raw::Deadlines::default(),
             retry_on_timeout: false,
+            unsupported: None,
             owned_by: None,
             list: Vec::new(),
         }],

@@ -84,3 +84,23 @@ fn all_parked_says_the_smallest_wait() {
     let parked = [("a/one", 10, refused), ("b/two", 1_000, LIMITED), ("a/three", 2_000, LIMITED)];
     check("chat", false, &parked, Err(("upstream_credential", None)));
 }
+
+#[test]
+fn what_is_skipped_is_told_with_its_reason() {
+    let snapshot = snapshot();
+    let told = |group: &str, same_model_only, parked: &str| {
+        let mut told = Vec::new();
+        let _ = plan_and_tell(
+            &snapshot,
+            &snapshot.groups[group],
+            Facts { same_model_only },
+            |index| (*snapshot.deployments[index as usize].name == *parked).then_some((7, LIMITED)),
+            |index, why| told.push((&*snapshot.deployments[index as usize].name, why)),
+        );
+        told
+    };
+    let parked = Skipped::Parked { wait_ms: 7, why: LIMITED };
+    assert_eq!(told("chat", false, ""), [("a/three", Skipped::BeyondAttempts)]);
+    assert_eq!(told("chat", false, "a/one"), [("a/one", parked.clone())]);
+    assert_eq!(told("embed", true, "b/vector"), [("b/other", Skipped::OtherModel), ("b/vector", parked)]);
+}

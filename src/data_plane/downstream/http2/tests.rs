@@ -152,6 +152,7 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         attempts_max: 1,
         deadlines: Deadlines::default(),
         retry_on_timeout: false,
+        drops: false,
     };
     snapshot.groups.insert(name.into(), Arc::new(group));
 }
