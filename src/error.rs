@@ -278,8 +278,8 @@ impl Failure {
                                host to server.allowed_hosts."
                 .into(),
             UnknownPath => "No such endpoint. This gateway serves OpenAI's API (/v1/chat/completions, /v1/responses, \
-                            /v1/completions, /v1/embeddings, /v1/moderations, /v1/images, /v1/audio, /v1/models), \
-                            Anthropic's (/v1/messages) and Gemini's (/v1beta/models/<model>:generateContent)."
+                            /v1/completions, /v1/embeddings, /v1/moderations, /v1/images, /v1/audio, /v1/rerank, \
+                            /v1/models), Anthropic's (/v1/messages) and Gemini's (/v1beta/models/<model>:generateContent)."
                 .into(),
             MethodNotAllowed { allow } => format!("This endpoint answers {allow} only.").into(),
             UnsupportedEndpoint => "This endpoint's objects live at a provider and are not bound to their owner \
@@ -334,7 +334,11 @@ impl Upstream {
                  'x-ringway-unsupported: drop' to have it dropped."
             )
             .into(),
-            NoEndpoint => "The model's provider has no such endpoint. Choose another model.".into(),
+            NoEndpoint => {
+                "The model's provider has no such endpoint. Choose a model of a provider that has it, or add a \
+                           deployment there to this model."
+                    .into()
+            }
             Refused { message, .. } => message.to_string().into(),
         }
     }

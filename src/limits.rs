@@ -26,6 +26,10 @@ pub const BODY_PACE_BYTES: usize = 16 * 1024;
 /// A chat answer is a few KB; 2,048 embeddings of 3,072 floats as text are about 70 MB and are streamed through.
 pub const ANSWER_HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How much of an answer with vectors is held back where they go from one API's form into another's. A hundred vectors, the most that
+/// Gemini and Cohere take at once, of 3,072 numbers of up to 24 letters are 7 MB; servers of OpenAI's form take more of shorter ones.
+pub const EMBEDDINGS_HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Longest answer head from an upstream, in bytes. CDNs add up to 8 KiB of policy headers.
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 

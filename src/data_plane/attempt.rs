@@ -20,12 +20,13 @@ use crate::{
     },
     dialects::{
         anthropic_messages,
-        canonical::Facts,
+        canonical::{Facts, Notes},
         endpoints::{Api, ApiEndpoint},
         gemini,
         openai_chat::pass_through::{PassThrough, Verdict},
         passage::Passage,
         translate::Translation,
+        way_back::WayBack,
     },
     error::{Failure, Upstream},
     limits::ANSWER_HELD_BYTES_MAX,
@@ -192,18 +193,25 @@ async fn attempt<D: Downstream>(
             held.succeeded();
             return Err(Ended::Failed(failure).into());
         }
+        Err(PrepareError::Estimated(answer)) => {
+            held.succeeded();
+            exchange.notes = Notes::default();
+            exchange.head = AnswerHead::new(200);
+            exchange.estimated_line("tokens");
+            return Ok(Progress::Whole(Whole::Collected(answer)));
+        }
     };
     // Before the head of a stream may have to go out; an earlier attempt's mean nothing here.
     exchange.notes = prepared.composed.as_mut().map(|composed| std::mem::take(&mut composed.notes)).unwrap_or_default();
     let mut call = send(exchange, client, group, deployment, outgoing, &prepared).await?;
     exchange.settlement.answered_us = Some(exchange.shard.now_us());
     let head = &exchange.head;
-    let composed = prepared.composed.map(|Composed { translation, .. }| translation);
+    let composed = prepared.composed.map(|Composed { back, .. }| back);
     match head.status {
         200..300 => {}
-        400.. if let Some(translation) = &composed => {
-            let wire = translation.upstream;
-            let failure = Box::pin(refused(exchange, client, group, deployment, wire, call)).await?;
+        400.. if let Some(back) = &composed => {
+            let form = back.form();
+            let failure = Box::pin(refused(exchange, client, group, deployment, form, call)).await?;
             if matches!(failure, Upstream::Refused { .. }) {
                 held.succeeded();
             }
@@ -214,8 +222,8 @@ async fn attempt<D: Downstream>(
         404 if deployment.upstream_model.is_some() => return Err(Upstream::ModelMissing.into()),
         // Some say in the body alone when to come back.
         429 if head.retry_after_ms.is_none() => {
-            let wire = answer::own_wire(outgoing);
-            return Err(match Box::pin(refused(exchange, client, group, deployment, wire, call)).await {
+            let form = answer::own_form(outgoing);
+            return Err(match Box::pin(refused(exchange, client, group, deployment, form, call)).await {
                 Ok(failure) => failure.into(),
                 Err(AttemptEnd::Upstream(_)) => Upstream::RateLimited { retry_after_ms: None }.into(),
                 Err(ended) => ended,
@@ -236,7 +244,7 @@ async fn attempt<D: Downstream>(
         return Err(Upstream::BadResponse.into());
     }
     if outgoing.stream && head.is_event_stream() {
-        let pass = passage(outgoing, composed);
+        let pass = passage(outgoing, composed.and_then(WayBack::chat));
         return Box::pin(first_content(exchange, client, group, pass, call)).await;
     }
     if let Some(reading) = reading(outgoing, composed) {
@@ -433,6 +441,13 @@ impl Exchange<'_> {
             created_s: record.at_us / 1_000_000,
             usage_asked: outgoing.usage_asked(),
         }
+    }
+
+    /// Says in the answer's head what of it is an estimate.
+    fn estimated_line(&mut self, what: &str) {
+        self.lines.extend_from_slice(b"x-ringway-estimated: ");
+        self.lines.extend_from_slice(what.as_bytes());
+        self.lines.extend_from_slice(b"\r\n");
     }
 
     /// Sets the deadline for a phase that may take `ms`, within what is left of the whole.

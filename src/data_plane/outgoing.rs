@@ -16,6 +16,7 @@ use crate::{
         openai_responses::echo::Echo,
         text_tools,
         translate::{self, Prompt, Translation},
+        way_back::WayBack,
         wire::{ClientWire, Dialect, UpstreamWire, Way, way},
     },
     error::{Failure, Upstream},
@@ -24,6 +25,8 @@ use crate::{
     providers::{sigv4, traits},
 };
 use std::{borrow::Cow, cell::OnceCell, ops::Range, rc::Rc};
+
+mod beside;
 
 /// A body up to this is copied into one buffer with its edits; larger ones are sent in place.
 const COPIED_BODY_BYTES_MAX: usize = 16 * 1024;
@@ -90,7 +93,7 @@ pub struct Prepared<'p> {
 /// What was composed for it, and the way back.
 pub struct Composed {
     body: Rc<Vec<u8>>,
-    pub translation: Translation,
+    pub back: WayBack,
     pub notes: Notes,
 }
 
@@ -98,10 +101,14 @@ impl Prepared<'_> {
     /// What the answer may be.
     pub fn accept(&self, stream: bool) -> &'static str {
         match &self.composed {
-            Some(composed) if stream && composed.translation.upstream == UpstreamWire::BedrockConverse => {
+            Some(Composed { back: WayBack::Chat(translation), .. })
+                if stream && translation.upstream == UpstreamWire::BedrockConverse =>
+            {
                 "application/vnd.amazon.eventstream"
             }
-            Some(composed) if stream && composed.translation.upstream == UpstreamWire::OllamaChat => {
+            Some(Composed { back: WayBack::Chat(translation), .. })
+                if stream && translation.upstream == UpstreamWire::OllamaChat =>
+            {
                 "application/x-ndjson"
             }
             _ if stream => "text/event-stream",
@@ -218,7 +225,8 @@ impl<'r> Outgoing<'r> {
         {
             return Way::Between { client: ClientWire::AnthropicMessages, upstream: UpstreamWire::AnthropicMessages };
         }
-        way(self.entry.endpoint, self.entry.api, dialect, deployment.quirks.responses)
+        let way = way(self.entry.endpoint, self.entry.api, dialect, deployment.quirks.responses);
+        if self.entry.endpoint.is_generation() { way } else { self.way_beside_chat(way, deployment) }
     }
 
     /// A client of Gemini's takes its stream as an array.
@@ -245,6 +253,9 @@ impl<'r> Outgoing<'r> {
             }
             Way::Same => Ok(Prepared { path: self.same_path(deployment), forward: self.same_lines(), composed: None }),
             Way::Between { client, upstream } => self.compose(deployment, client, upstream, facts()),
+            Way::Embeddings { client, upstream } => self.embeddings(deployment, client, upstream),
+            Way::Count { client, upstream } => self.count(deployment, client, upstream),
+            Way::Estimate(client) => Err(PrepareError::Estimated(self.estimated(client)?)),
             Way::None => Err(Upstream::NoEndpoint.into()),
         }
     }
@@ -283,14 +294,14 @@ impl<'r> Outgoing<'r> {
     }
 
     /// Header lines for a request that goes to another API: what is said to the client's own means nothing there.
-    fn other_lines(&self, upstream: UpstreamWire) -> Vec<u8> {
+    fn other_lines(&self, is_anthropic: bool) -> Vec<u8> {
         let mut lines = Vec::new();
         for line in self.forward.split_inclusive(|byte| *byte == b'\n') {
             if !line.starts_with(b"anthropic-") && !line.starts_with(b"openai-") {
                 lines.extend_from_slice(line);
             }
         }
-        if upstream == UpstreamWire::AnthropicMessages {
+        if is_anthropic {
             lines.extend_from_slice(ANTHROPIC_VERSION);
         }
         lines
@@ -344,10 +355,10 @@ impl<'r> Outgoing<'r> {
                 "" => path,
                 prefix => [prefix, &path].concat().into(),
             },
-            forward: self.other_lines(upstream).into(),
+            forward: self.other_lines(upstream == UpstreamWire::AnthropicMessages).into(),
             composed: Some(Composed {
                 body: Rc::new(body),
-                translation: Translation {
+                back: WayBack::Chat(Translation {
                     client,
                     upstream,
                     adapted,
@@ -356,7 +367,7 @@ impl<'r> Outgoing<'r> {
                     echo: (client == ClientWire::OpenAiResponses).then(|| Echo::of(text)),
                     in_array: self.is_array(),
                     prompt: Prompt { bytes: (*bytes).clone(), start: *start },
-                },
+                }),
                 notes,
             }),
         })
@@ -421,6 +432,8 @@ pub enum PrepareError {
     Client(Failure),
     /// This deployment cannot serve it; another may.
     Upstream(Upstream),
+    /// It has no part in the answer, which is an estimate of the request's tokens.
+    Estimated(Vec<u8>),
 }
 
 impl From<Failure> for PrepareError {

@@ -1,8 +1,8 @@
 //! The APIs' paths: which endpoint a request names, whose API it is, and how its body is treated.
 //!
 //! One table. OpenAI's paths are matched with and without `/v1`, and below `/openai/v1` and `/v1beta/openai`, where clients of Azure and
-//! of Gemini's compatible API look for them; Azure's older form has the model in the path. Gemini's are matched below `/v1beta`, `/v1`
-//! and without either. Whatever is not in the table is `unknown_url`.
+//! of Gemini's compatible API look for them; Azure's older form has the model in the path; `/v2/rerank` is where Cohere's clients look.
+//! Gemini's are matched below `/v1beta`, `/v1` and without either. Whatever is not in the table is `unknown_url`.
 
 use super::gemini::{self, path::Verb};
 use crate::error::Failure;
@@ -199,6 +199,10 @@ fn is_gemini(path: &str, below: &str) -> bool {
 
 /// The path below its API's version.
 fn below_version(path: &str) -> &str {
+    // Cohere's clients look for what all have in one form below a version of their own.
+    if path == "/v2/rerank" {
+        return "/rerank";
+    }
     if let Some(rest) = path.strip_prefix("/v1")
         && rest.starts_with('/')
     {
@@ -363,6 +367,8 @@ mod tests {
             ("POST /v1beta/models/gemini-3:predict", "Gemini method_not_allowed"),
             ("POST /v1beta/cachedContents", "Gemini unknown_url"),
             ("POST /v1/rerank", "OpenAi Rerank"),
+            ("POST /v2/rerank", "OpenAi Rerank"),
+            ("POST /v2/chat", "OpenAi unknown_url"),
             ("POST /v1chat/completions", "OpenAi unknown_url"),
             ("GET /v1/responses/resp_1", "OpenAi unsupported_endpoint"),
         ] {

@@ -14,12 +14,15 @@
 //!
 //! [`restore`] stands between reading and rendering where composing had to rename or to wrap. [`schema`] brings a client's JSON schema
 //! into the subset that an upstream takes.
+//!
+//! Beside chat: [`embeddings`], [`token_count`]. [`way_back`] is whichever of these an answer takes.
 
 mod answer_tool;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod canonical;
 pub mod cohere_chat;
+pub mod embeddings;
 pub mod endpoints;
 pub mod estimate;
 pub mod failure;
@@ -36,5 +39,7 @@ pub mod passage;
 pub mod restore;
 pub mod schema;
 pub mod text_tools;
+pub mod token_count;
 pub mod translate;
+pub mod way_back;
 pub mod wire;

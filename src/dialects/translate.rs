@@ -261,6 +261,10 @@ pub enum Translated {
         /// How much the model said, in bytes.
         said_bytes: u64,
     },
+    /// An answer whose tokens the provider did not count: these are estimated, and the client is told them.
+    Estimated(Usage),
+    /// A count of tokens, which uses none.
+    Count,
     /// The provider reported an error inside a good status.
     Error(ProviderError<'static>),
 }

@@ -1,6 +1,10 @@
 //! Which way a request goes: as it came, or from one dialect to another.
 
-use super::endpoints::{Api, ApiEndpoint};
+use super::{
+    embeddings,
+    endpoints::{Api, ApiEndpoint},
+    token_count,
+};
 
 /// What an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +95,18 @@ pub enum Way {
         client: ClientWire,
         upstream: UpstreamWire,
     },
+    /// Vectors of texts, from one form into another.
+    Embeddings {
+        client: embeddings::ClientForm,
+        upstream: embeddings::UpstreamForm,
+    },
+    /// The upstream counts the tokens of a request, in another form than the client's.
+    Count {
+        client: ClientWire,
+        upstream: token_count::UpstreamForm,
+    },
+    /// The upstream does not count: the tokens are estimated, and it is not asked.
+    Estimate(ClientWire),
     /// The upstream has nothing of the kind.
     None,
 }
@@ -101,6 +117,8 @@ pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -
         (Api::OpenAi, Dialect::OpenAi) => endpoint != ApiEndpoint::Responses || responses,
         (Api::OpenAi, Dialect::OpenAiResponses) => endpoint != ApiEndpoint::ChatCompletions,
         (Api::OpenAi, Dialect::Ollama) => !matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Responses),
+        // The form that others have of Cohere.
+        (Api::OpenAi, Dialect::Cohere) => endpoint == ApiEndpoint::Rerank,
         (Api::Anthropic, Dialect::Anthropic) | (Api::Gemini, Dialect::Gemini) => true,
         _ => false,
     };
@@ -112,7 +130,7 @@ pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -
         ApiEndpoint::Responses => ClientWire::OpenAiResponses,
         ApiEndpoint::Messages => ClientWire::AnthropicMessages,
         ApiEndpoint::GenerateContent | ApiEndpoint::StreamGenerateContent => ClientWire::GeminiContent,
-        _ => return Way::None,
+        _ => return beside_chat(endpoint, dialect),
     };
     let upstream = match dialect {
         Dialect::OpenAi => UpstreamWire::OpenAiChat,
@@ -124,4 +142,28 @@ pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -
         Dialect::Ollama => UpstreamWire::OllamaChat,
     };
     Way::Between { client, upstream }
+}
+
+/// The way from an endpoint that is no chat to an upstream of another dialect.
+fn beside_chat(endpoint: ApiEndpoint, dialect: Dialect) -> Way {
+    use embeddings::UpstreamForm as Vectors;
+    use token_count::UpstreamForm as Counts;
+    let (vectors, counts) = match dialect {
+        Dialect::OpenAi | Dialect::OpenAiResponses => (Some(Vectors::OpenAi), None),
+        Dialect::Anthropic => (None, Some(Counts::Anthropic)),
+        Dialect::Gemini => (Some(Vectors::Gemini), Some(Counts::Gemini)),
+        Dialect::BedrockConverse => (Some(Vectors::Bedrock), None),
+        Dialect::Cohere => (Some(Vectors::Cohere), None),
+        Dialect::Ollama => (Some(Vectors::Ollama), None),
+    };
+    let embeddings = |client| vectors.map_or(Way::None, |upstream| Way::Embeddings { client, upstream });
+    let count = |client| counts.map_or(Way::Estimate(client), |upstream| Way::Count { client, upstream });
+    match endpoint {
+        ApiEndpoint::Embeddings => embeddings(embeddings::ClientForm::OpenAi),
+        ApiEndpoint::EmbedContent => embeddings(embeddings::ClientForm::GeminiOne),
+        ApiEndpoint::BatchEmbedContents => embeddings(embeddings::ClientForm::GeminiBatch),
+        ApiEndpoint::MessagesCountTokens => count(ClientWire::AnthropicMessages),
+        ApiEndpoint::CountTokens => count(ClientWire::GeminiContent),
+        _ => Way::None,
+    }
 }

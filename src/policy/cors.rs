@@ -54,7 +54,7 @@ pub fn decide<'a>(origins: &'a [Box<str>], facts: Facts<'a>) -> Decision<'a> {
 
 /// What scripts may read besides the body.
 const EXPOSED: &str = "x-request-id, retry-after, retry-after-ms, x-should-retry, server-timing, x-ringway-attempts, \
-                       x-ringway-deployment, x-ringway-overhead-us";
+                       x-ringway-deployment, x-ringway-overhead-us, x-ringway-estimated";
 
 fn allow_origin<'a>(origins: &'a [Box<str>], origin: Option<&[u8]>) -> Option<&'a str> {
     let origin = origin?;

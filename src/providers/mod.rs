@@ -2,6 +2,7 @@
 //!
 //! Neither the router nor the data plane compares provider names; where providers differ, the difference is a field here.
 
+pub mod beside;
 pub mod chat;
 pub mod registry;
 pub mod sigv4;

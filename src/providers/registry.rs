@@ -338,6 +338,18 @@ pub static PROVIDERS: &[Provider] = &[
         models: &["gpt-oss-120b", "DeepSeek-V3.2", "Meta-Llama-3.3-70B-Instruct"],
     },
     Provider {
+        id: "jina",
+        title: "Jina AI",
+        base_url: "https://api.jina.ai/v1",
+        path_prefix: "",
+        credential_env: "JINA_API_KEY",
+        auth: Auth::Bearer,
+        dialect: Dialect::OpenAi,
+        quirks: USUAL,
+        chat: &chat::OPEN_MODELS,
+        models: &["jina-embeddings-v4", "jina-reranker-v3"],
+    },
+    Provider {
         id: "bedrock",
         title: "Amazon Bedrock",
         base_url: "",

@@ -21,12 +21,13 @@ use crate::{
             answer::{self, Answer},
         },
         openai_responses,
-        translate::{self, Translated, Translation},
+        translate::{self, Translated},
+        way_back::{Form, WayBack},
         wire::UpstreamWire,
     },
     error::{CONTEXT_LENGTH, Failure, Upstream},
     json::{patch::Patch, scan::Scanner},
-    limits::ANSWER_HELD_BYTES_MAX,
+    limits::{ANSWER_HELD_BYTES_MAX, EMBEDDINGS_HELD_BYTES_MAX},
 };
 
 /// A provider's own refusal of a request is passed on up to this size.
@@ -56,22 +57,32 @@ pub(super) enum Reading {
     },
     /// It goes on as it came, in a dialect whose figures have to be looked for.
     Watched(UpstreamWire),
-    Translated(Translation),
+    Translated(WayBack),
 }
 
-/// The form in which a provider of the client's own dialect tells of its failures.
-pub(super) fn own_wire(outgoing: &Outgoing<'_>) -> UpstreamWire {
-    match outgoing.entry.api {
-        Api::OpenAi => UpstreamWire::OpenAiChat,
-        Api::Anthropic => UpstreamWire::AnthropicMessages,
-        Api::Gemini => UpstreamWire::GeminiContent,
+impl Reading {
+    /// How much is held back until it has been read, in bytes.
+    fn held_bytes_max(&self) -> usize {
+        match self {
+            Reading::Translated(WayBack::Embeddings(_)) => EMBEDDINGS_HELD_BYTES_MAX,
+            _ => ANSWER_HELD_BYTES_MAX,
+        }
     }
 }
 
+/// The form in which a provider of the client's own dialect tells of its failures.
+pub(super) fn own_form(outgoing: &Outgoing<'_>) -> Form {
+    Form::Chat(match outgoing.entry.api {
+        Api::OpenAi => UpstreamWire::OpenAiChat,
+        Api::Anthropic => UpstreamWire::AnthropicMessages,
+        Api::Gemini => UpstreamWire::GeminiContent,
+    })
+}
+
 /// How to read a whole answer that is not one of OpenAI's dialect for a client of the same.
-pub(super) fn reading(outgoing: &Outgoing<'_>, translation: Option<Translation>) -> Option<Reading> {
-    if let Some(translation) = translation {
-        return Some(Reading::Translated(translation));
+pub(super) fn reading(outgoing: &Outgoing<'_>, back: Option<WayBack>) -> Option<Reading> {
+    if let Some(back) = back {
+        return Some(Reading::Translated(back));
     }
     match outgoing.entry.endpoint {
         ApiEndpoint::Messages => Some(Reading::Watched(UpstreamWire::AnthropicMessages)),
@@ -97,7 +108,7 @@ pub(super) async fn collected<D: Downstream>(
         let taken = call.data().len();
         call.consume(taken);
         scanner.advance(&body).map_err(|_| Upstream::BadResponse)?;
-        if body.len() > ANSWER_HELD_BYTES_MAX {
+        if body.len() > reading.held_bytes_max() {
             if matches!(reading, Reading::Translated(_)) {
                 return Err(Upstream::BadResponse.into());
             }
@@ -129,15 +140,21 @@ pub(super) async fn collected<D: Downstream>(
             }
             body
         }
-        Reading::Translated(translation) => {
+        Reading::Translated(back) => {
             scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
             let mut rendered = Vec::with_capacity(body.len() + 512);
-            match translation.whole(&body, &mut rendered).map_err(|_| Upstream::BadResponse)? {
+            match back.whole(&body, &mut rendered).map_err(|_| Upstream::BadResponse)? {
                 Translated::Error(error) => return Err(exchange.told(deployment, &error, None).into()),
+                Translated::Count => {}
                 Translated::Answer { usage: Some(usage), .. } => exchange.settlement.used(&usage),
                 Translated::Answer { usage: None, said_bytes } => {
                     exchange.settlement.uncounted_bytes = Some(said_bytes);
-                    exchange.lines.extend_from_slice(b"x-ringway-estimated: usage\r\n");
+                    exchange.estimated_line("usage");
+                }
+                Translated::Estimated(usage) => {
+                    exchange.settlement.used(&usage);
+                    exchange.settlement.uncounted_bytes = Some(0);
+                    exchange.estimated_line("usage");
                 }
             }
             rendered
@@ -243,13 +260,13 @@ pub(super) async fn refused<D: Downstream>(
     client: &mut D,
     group: &ModelGroup,
     deployment: &Deployment,
-    wire: UpstreamWire,
+    form: Form,
     mut call: Call,
 ) -> Result<Upstream, AttemptEnd> {
     let body = rejection_body(exchange, client, group, &mut call).await?;
     call.finish();
     let status = exchange.head.status;
-    Ok(exchange.told(deployment, &translate::classify(wire, status, &body), Some(status)))
+    Ok(exchange.told(deployment, &form.classify(status, &body), Some(status)))
 }
 
 impl Exchange<'_> {

@@ -1,0 +1,65 @@
+//! The way back of one attempt's answer that does not go to its client as it came.
+
+use super::{
+    canonical::{Malformed, ProviderError},
+    embeddings, token_count,
+    translate::{self, Translated, Translation},
+    wire::UpstreamWire,
+};
+
+#[derive(Debug, Clone)]
+pub enum WayBack {
+    /// An answer of a model, whole or streamed.
+    Chat(Translation),
+    Embeddings(embeddings::WayBack),
+    Count(token_count::WayBack),
+}
+
+/// The form in which an upstream answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Chat(UpstreamWire),
+    Embeddings(embeddings::UpstreamForm),
+    Count(token_count::UpstreamForm),
+}
+
+impl WayBack {
+    pub fn form(&self) -> Form {
+        match self {
+            WayBack::Chat(translation) => Form::Chat(translation.upstream),
+            WayBack::Embeddings(back) => Form::Embeddings(back.upstream),
+            WayBack::Count(back) => Form::Count(back.upstream),
+        }
+    }
+
+    /// Appends a whole answer in the client's form. `text` is a scanned JSON object.
+    ///
+    /// # Errors
+    /// It is no answer.
+    pub fn whole(self, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
+        match self {
+            WayBack::Chat(translation) => translation.whole(text, out),
+            WayBack::Embeddings(back) => back.whole(text, out),
+            WayBack::Count(back) => back.whole(text, out),
+        }
+    }
+
+    /// The translation of a stream; the others have none.
+    pub fn chat(self) -> Option<Translation> {
+        match self {
+            WayBack::Chat(translation) => Some(translation),
+            WayBack::Embeddings(_) | WayBack::Count(_) => None,
+        }
+    }
+}
+
+impl Form {
+    /// What an upstream's error means.
+    pub fn classify(self, status: u16, body: &[u8]) -> ProviderError<'_> {
+        match self {
+            Form::Chat(wire) => translate::classify(wire, status, body),
+            Form::Embeddings(form) => form.classify(status, body),
+            Form::Count(form) => form.classify(status, body),
+        }
+    }
+}
