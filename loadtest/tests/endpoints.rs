@@ -340,6 +340,18 @@ fn moderations_flag_what_asks_for_it() {
     assert_eq!(answer["results"][1]["categories"].as_object().map(|all| all.len()), Some(13));
 }
 
+#[test]
+fn documents_are_ranked_by_the_words_that_they_have() {
+    let sim = healthy();
+    let asked =
+        json!({"model": "m", "query": "green apples", "documents": ["apples", "none", {"text": "Green apples"}]});
+    let answer = post(&sim, "/v1/rerank", &asked).json();
+    let order: Vec<_> = (0..3).map(|place| answer["results"][place]["index"].clone()).collect();
+    assert_eq!(order, [json!(2), json!(0), json!(1)]);
+    assert_eq!(answer["results"][1]["relevance_score"], json!(0.5));
+    assert_eq!(post(&sim, "/v1/rerank", &json!({"model": "m", "query": "x"})).status, 400);
+}
+
 fn form(sim: &SimHandle, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Seen {
     let mut body = Vec::new();
     for (name, value) in fields {

@@ -3,10 +3,18 @@
 Each test runs for every kind of provider, so every pair of dialects is met, the same on both sides included.
 """
 
+import json
+
+import json
+
 import anthropic
 import openai
 import pytest
 from google import genai
+
+from harness.control import ask, connect
+
+from harness.control import ask, connect
 
 
 @pytest.fixture
@@ -24,3 +32,27 @@ def of_anthropic(gateway):
 @pytest.fixture
 def of_google(gateway):
     return genai.Client(api_key=gateway.key, http_options={"base_url": gateway.url, "retry_options": {"attempts": 1}})
+
+
+@pytest.fixture
+def post(gateway):
+    """Status, headers and answer to a body that no client would send by itself."""
+
+    def post(path, body):
+        headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+        status, headers, answer = ask(connect(gateway.url), "POST", path, json.dumps(body).encode(), headers)
+        return status, headers, json.loads(answer)
+
+    return post
+
+
+@pytest.fixture
+def post(gateway):
+    """Status, headers and answer to a body that no client would send by itself."""
+
+    def post(path, body):
+        headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+        status, headers, answer = ask(connect(gateway.url), "POST", path, json.dumps(body).encode(), headers)
+        return status, headers, json.loads(answer)
+
+    return post

@@ -1,4 +1,4 @@
-//! OpenAI's API: its endpoints, errors, headers and list of models. A credential is asked for where the script demands one.
+//! OpenAI's API and what servers of it have beside it (reranking): its endpoints, errors, headers and list of models. A credential is asked for where the script demands one.
 
 mod audio;
 mod chat;
@@ -7,6 +7,7 @@ mod embeddings;
 mod images;
 mod moderations;
 mod multipart;
+mod rerank;
 mod responses;
 
 use serde_json::{Value, json};
@@ -28,6 +29,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         json("openai_completions", "completions", &completions::TABLE, completions::reply),
         json("openai_embeddings", "embeddings", &embeddings::TABLE, embeddings::reply),
         json("openai_moderations", "moderations", &moderations::TABLE, moderations::reply),
+        json("openai_rerank", "rerank", &rerank::TABLE, rerank::reply),
         json(RESPONSES, "responses", &responses::TABLE, responses::reply),
         json("openai_images", "images/generations", &images::TABLE, images::generations),
         json("openai_speech", "audio/speech", &audio::TABLE, audio::speech),
