@@ -349,7 +349,7 @@ fn documents_are_ranked_by_the_words_that_they_have() {
     let order: Vec<_> = (0..3).map(|place| answer["results"][place]["index"].clone()).collect();
     assert_eq!(order, [json!(2), json!(0), json!(1)]);
     assert_eq!(answer["results"][1]["relevance_score"], json!(0.5));
-    assert_eq!(post(&sim, "/v1/rerank", &json!({"model": "m", "query": "x"})).status, 400);
+    assert_eq!(post(&sim, "/v1/rerank", &json!({"model": "m", "query": "x"})).status(), 400);
 }
 
 fn form(sim: &SimHandle, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Seen {

@@ -14,9 +14,11 @@
 
 mod anthropic;
 mod base64;
+mod cohere;
 mod error;
 mod gemini;
 mod invent;
+mod ollama;
 mod openai;
 mod order;
 mod reply;
@@ -37,7 +39,8 @@ use openai::Form;
 use verify::Table;
 
 /// The dialects, in the order in which a request is offered to them. The last one takes what nobody else knows.
-const DIALECTS: &[&Dialect] = &[&anthropic::DIALECT, &gemini::DIALECT, &openai::DIALECT];
+const DIALECTS: &[&Dialect] =
+    &[&anthropic::DIALECT, &gemini::DIALECT, &cohere::DIALECT, &ollama::DIALECT, &openai::DIALECT];
 
 /// One provider's API.
 pub(crate) struct Dialect {

@@ -22,23 +22,26 @@ def gateway(ringway, provider, kind):
             "a": {"kind": kind, **at},
             "b": {"kind": "groq", **at},
             "c": {"kind": "anthropic", **at},
+            "d": {"kind": "cohere", "base_url": f"{provider.origin}/v2"},
         },
         models={
             "model": ["a/sim-small"],
             "lacking": ["b/sim-small", "c/sim-small", "a/sim-small"],
             "nowhere": ["b/sim-small", "c/sim-small"],
             "of-anthropic": ["c/sim-small"],
+            "of-cohere": ["d/sim-small"],
         },
     )
 
 
-@pytest.mark.parametrize("model", ["model", "lacking"])
+@pytest.mark.parametrize("model", ["model", "lacking", "of-cohere"])
 def test_cohere_s_client_reranks(gateway, provider, model):
     client = cohere.ClientV2(api_key=gateway.key, base_url=gateway.url)
     answer = client.rerank(model=model, query="green apples", documents=DOCUMENTS, top_n=2)
     assert [one.index for one in answer.results] == [1, 0]
     assert answer.results[0].relevance_score == 1.0 and answer.results[1].relevance_score == 0.5
     assert provider.last_request().json["model"] == "sim-small" and provider.stats().requests == 1
+    assert provider.last_request().path == ("/v2/rerank" if model == "of-cohere" else "/v1/rerank")
 
 
 def test_rerank_in_jina_s_form(post, provider):

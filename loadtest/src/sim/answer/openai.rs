@@ -7,7 +7,7 @@ mod embeddings;
 mod images;
 mod moderations;
 mod multipart;
-mod rerank;
+pub(super) mod rerank;
 mod responses;
 
 use serde_json::{Value, json};
@@ -154,7 +154,7 @@ fn code_of(status: u16) -> Option<&'static str> {
     }
 }
 
-fn words(error: &ApiError) -> String {
+pub(super) fn words(error: &ApiError) -> String {
     let param = error.param();
     match &error.trouble {
         Trouble::NotJson(why) => format!("We could not parse the JSON body of your request. ({why})"),

@@ -30,6 +30,9 @@ pub(super) fn batch(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 fn embedding(request: &Value, call: &Call<'_>) -> Value {
     let text = member(request, "content").and_then(said).unwrap_or_default();
-    let dimensions = at(request, &["outputDimensionality"]).and_then(Value::as_u64).unwrap_or(DIMENSIONS);
+    // Vertex has a request's settings in an object of their own.
+    let dimensions =
+        at(request, &["outputDimensionality"]).or_else(|| at(request, &["embedContentConfig", "outputDimensionality"]));
+    let dimensions = dimensions.and_then(Value::as_u64).unwrap_or(DIMENSIONS);
     json!({"values": vector(&format!("{}\n{text}", call.target.name), dimensions as usize, call.setting.seed)})
 }

@@ -8,7 +8,7 @@ use super::verify::Is::{Bool, Int, Items, Text};
 use super::verify::{Table, may, need};
 use super::{ApiError, Call, Trouble, token_count};
 
-pub(super) const TABLE: Table = Table {
+pub(in super::super) const TABLE: Table = Table {
     fields: &[
         need("model", Text),
         need("query", Text),
@@ -20,7 +20,7 @@ pub(super) const TABLE: Table = Table {
     known: None,
 };
 
-pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
+pub(in super::super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
     let body = &call.body;
     let query = body.get("query").and_then(Value::as_str).unwrap_or("").to_lowercase();
     let words: Vec<&str> = query.split_whitespace().collect();
