@@ -266,8 +266,10 @@ fn draw() -> f64 {
 
 /// The same from what differs between the nodes of a fleet anyway, where the system has no randomness. It need not be secret.
 fn spread(process_id: u32, nanos: u32) -> f64 {
-    // One round of a multiplicative hash (Knuth, 6.4): neighbours come far apart.
-    let mixed = (u64::from(process_id) << 32 | u64::from(nanos)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    // A step of SplitMix64 (Steele, Lea and Flood, 2014): neighbours come far apart.
+    let mut mixed = (u64::from(process_id) << 32 | u64::from(nanos)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     (mixed >> 32) as f64 / f64::from(u32::MAX)
 }
 

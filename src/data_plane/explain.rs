@@ -87,10 +87,11 @@ fn write(
         json.open_object();
         write_deployment(deployment, &mut json);
         json.name("model").string(outgoing.model_for(deployment));
-        json.name("dialect").string(deployment.provider.dialect.name());
+        json.name("dialect").string(deployment.dialect_of(outgoing.model_for(deployment)).name());
         json.name("way").string(match outgoing.way(deployment) {
             Way::Same => "pass_through",
-            Way::Between { .. } => "translated",
+            Way::Between { .. } | Way::Embeddings { .. } | Way::Count { .. } => "translated",
+            Way::Estimate(_) => "estimated",
             Way::None => "none",
         });
         match outgoing.prepare(deployment, || exchange.facts(outgoing)) {
@@ -102,6 +103,8 @@ fn write(
                 write_request(deployment, endpoint, outgoing, &prepared, &mut patch, &mut json)?;
                 write_notes(&prepared, &mut json);
             }
+            // Answered here, by nobody else.
+            Err(PrepareError::Estimated(_)) => is_asked = true,
             // No deployment before this one would have answered instead.
             Err(PrepareError::Client(failure)) if !is_asked => return Err(failure),
             Err(PrepareError::Client(failure)) => write_failure(exchange, &failure, json.name("failure")),

@@ -17,11 +17,14 @@ use std::rc::Rc;
 const CLIENTS: [ClientWire; 4] =
     [ClientWire::OpenAiChat, ClientWire::OpenAiResponses, ClientWire::AnthropicMessages, ClientWire::GeminiContent];
 
-const UPSTREAMS: [UpstreamWire; 4] = [
+const UPSTREAMS: [UpstreamWire; 7] = [
     UpstreamWire::OpenAiChat,
     UpstreamWire::AnthropicMessages,
     UpstreamWire::GeminiContent,
     UpstreamWire::BedrockConverse,
+    UpstreamWire::OpenAiResponses,
+    UpstreamWire::CohereChat,
+    UpstreamWire::OllamaChat,
 ];
 
 static MEMBERS: Members = Members::last_wins(&["model"]);

@@ -12,8 +12,9 @@ use crate::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 /// The dialects that have both doors.
-const BOTH_WAYS: [(ClientWire, UpstreamWire); 3] = [
+const BOTH_WAYS: [(ClientWire, UpstreamWire); 4] = [
     (ClientWire::OpenAiChat, UpstreamWire::OpenAiChat),
+    (ClientWire::OpenAiResponses, UpstreamWire::OpenAiResponses),
     (ClientWire::AnthropicMessages, UpstreamWire::AnthropicMessages),
     (ClientWire::GeminiContent, UpstreamWire::GeminiContent),
 ];
@@ -211,8 +212,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_request_survives_each_dialect(request in request()) {
+    fn a_request_survives_each_dialect(drawn in request()) {
         for (client, upstream) in BOTH_WAYS {
+            let mut request = drawn.clone();
+            if upstream == UpstreamWire::OpenAiResponses {
+                // It has none.
+                request.stop.clear();
+            }
             let target = Target { model: "m", traits: ModelTraits::default(), drops: false };
             let (mut notes, mut out) = (Notes::default(), Vec::new());
             let composed = translate::compose(upstream, &request, &target, &mut notes, &mut out);
