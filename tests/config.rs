@@ -166,8 +166,9 @@ fn describe(snapshot: &Snapshot, settings: &Settings) -> String {
             usual if usual == deployment.provider.dialect => String::new(),
             other => format!("; in {}", other.name()),
         };
+        let version = deployment.api_version.iter().map(|version| format!(" of {version}")).collect::<String>();
         line(format!(
-            "deployment {}: {} is {:?} of {} at endpoint {}{}; lines: {}; {:?}{auth}{chosen}",
+            "deployment {}: {} is {:?} of {} at endpoint {}{}{version}; lines: {}; {:?}{auth}{chosen}",
             deployment.index,
             deployment.name,
             deployment.upstream_model,

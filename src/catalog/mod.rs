@@ -91,10 +91,17 @@ pub struct Entry {
 ///    can what its model does, as far as nothing else is listed;
 /// 3. then, for an id without a date, its latest snapshot that is listed.
 ///
+/// Claude on Vertex AI is described where Anthropic's models are, as far as Vertex AI's part does not list it.
+///
 /// Short marks (`-0309`, `-2508`) are parts of a name: they mean different things at each provider. Fine-tuned models have other prices
 /// and are never found by the name of what they were made from.
 pub fn find(provider: &str, id: &str) -> Option<Entry> {
-    lookup::find(PARTS.iter().find(|part| part.provider == provider)?, id)
+    let part = |provider: &str| PARTS.iter().find(|part| part.provider == provider);
+    let of_anthropic = || {
+        let name = id.rsplit('/').next().filter(|name| provider == "vertex" && name.starts_with("claude-"))?;
+        lookup::find(part("anthropic")?, name)
+    };
+    lookup::find(part(provider)?, id).or_else(of_anthropic)
 }
 
 /// All models, ordered by provider and id.

@@ -210,7 +210,7 @@ pub struct Provider {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "dialects")]
     pub dialect: Option<String>,
-    /// Where its API is, including the version segment. The address of the kind and dialect when not given. For kind "vertex" an address
+    /// Where its API is, including the version segment. The address of the kind and dialect when not given. For kinds "vertex" and "azure" an address
     /// without a path is followed by the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
@@ -245,6 +245,10 @@ pub struct Provider {
     /// file or the metadata server, whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_file: Option<String>,
+    /// For kind "azure": a day such as "2024-10-21" or "2025-04-01-preview", to speak the older form of its API, which has deployments in its
+    /// paths. Without it the newer one is spoken (/openai/v1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
     /// PEM file with certificate authorities to trust besides the system's; absolute path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
@@ -283,6 +287,7 @@ impl Provider {
             project: None,
             location: None,
             service_account_file: None,
+            api_version: None,
             ca_file: None,
             http: Http::Auto,
             allow_plaintext: false,
@@ -331,6 +336,10 @@ pub struct Quirks {
     pub fill_nullable: Option<bool>,
     /// The provider has the Responses API. Where it has not, clients of that are served by its chat completions.
     pub responses: Option<bool>,
+    /// For kind "bedrock": ask Anthropic's models in Anthropic's own API (InvokeModel), which loses nothing of what clients of that API
+    /// say and hear. With false they are asked like all others, by Converse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claude_invoke: Option<bool>,
 }
 
 /// Bounds of each shard's connections to a provider.

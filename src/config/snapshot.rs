@@ -136,6 +136,8 @@ pub struct Deployment {
     pub host: Box<str>,
     /// Path before the API's own path, for example `/v1` or `/openai/v1`; no slash at the end.
     pub base_path: Box<str>,
+    /// Of Azure's older form, if that is spoken.
+    pub api_version: Option<Box<str>>,
     /// The model name to send. `None`: the client's name less the group's prefix.
     pub upstream_model: Option<Box<str>>,
     /// Where the credential is, beside `headers`.
@@ -165,11 +167,12 @@ pub fn http1_chat_start(base_path: &str, lines: &[u8]) -> Secret {
 
 impl Deployment {
     /// What a model, by its name at the deployment, is asked in.
+    #[inline]
     pub fn dialect_of(&self, model: &str) -> Dialect {
         if !self.only_by_responses.is_empty() && self.only_by_responses.contains_key(model) {
             return Dialect::OpenAiResponses;
         }
-        self.dialect
+        self.quirks.dialect_of(model, self.dialect)
     }
 
     /// True if a provider's text repeats the credential that it was shown.

@@ -27,6 +27,7 @@ use crate::{
         passage::Passage,
         translate::Translation,
         way_back::WayBack,
+        wire::UpstreamWire,
     },
     error::{Failure, Upstream},
     limits::ANSWER_HELD_BYTES_MAX,
@@ -206,11 +207,12 @@ async fn attempt<D: Downstream>(
     let mut call = send(exchange, client, group, deployment, outgoing, &prepared).await?;
     exchange.settlement.answered_us = Some(exchange.shard.now_us());
     let head = &exchange.head;
+    let form = prepared.other_form();
+    let other_wire = prepared.other_wire();
     let composed = prepared.composed.map(|Composed { back, .. }| back);
     match head.status {
         200..300 => {}
-        400.. if let Some(back) = &composed => {
-            let form = back.form();
+        400.. if let Some(form) = form => {
             let failure = Box::pin(refused(exchange, client, group, deployment, form, call)).await?;
             if matches!(failure, Upstream::Refused { .. }) {
                 held.succeeded();
@@ -244,7 +246,7 @@ async fn attempt<D: Downstream>(
         return Err(Upstream::BadResponse.into());
     }
     if outgoing.stream && head.is_event_stream() {
-        let pass = passage(outgoing, composed.and_then(WayBack::chat));
+        let pass = passage(outgoing, composed.and_then(WayBack::chat), other_wire);
         return Box::pin(first_content(exchange, client, group, pass, call)).await;
     }
     if let Some(reading) = reading(outgoing, composed) {
@@ -341,7 +343,7 @@ async fn next_data<D: Downstream>(
 }
 
 /// How a stream goes to its client.
-fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>) -> Passage {
+fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>, wire: Option<UpstreamWire>) -> Passage {
     if let Some(translation) = translation {
         return Passage::Translated(Box::new(translation.stream()));
     }
@@ -351,6 +353,7 @@ fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>) -> Passage
             let chunks = matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Completions);
             Passage::OpenAi(PassThrough::new(chunks, outgoing.usage_asked()))
         }
+        Api::Anthropic if wire.is_some_and(UpstreamWire::streams_frames) => Passage::AnthropicFrames(Box::default()),
         Api::Anthropic => Passage::Anthropic(anthropic_messages::pass_through::PassThrough::new()),
         Api::Gemini => Passage::Gemini(gemini::pass_through::PassThrough::new(gemini::render::Form::Events)),
     }
@@ -413,7 +416,7 @@ impl Exchange<'_> {
     ) -> Result<Call, AttemptEnd> {
         let mut patch = self.shard.patch.borrow_mut();
         patch.clear();
-        let body = outgoing.body_for(deployment, prepared.composed.as_ref(), &mut patch).map_err(|_| internal())?;
+        let body = outgoing.body_for(deployment, prepared, &mut patch).map_err(|_| internal())?;
         let signed = match deployment.auth {
             AuthSource::Headers => None,
             AuthSource::Cloud(_) => {

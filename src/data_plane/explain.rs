@@ -178,7 +178,7 @@ fn write_request(
     }
     json.close_object();
 
-    let body = outgoing.body_for(deployment, prepared.composed.as_ref(), patch).map_err(|_| Failure::Internal)?.content;
+    let body = outgoing.body_for(deployment, prepared, patch).map_err(|_| Failure::Internal)?.content;
     let pieces = body.into_pieces();
     let bytes = pieces.iter().map(|piece| piece.len()).sum::<usize>();
     json.name("body_bytes").number(bytes as u64).name("body");

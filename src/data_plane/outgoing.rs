@@ -7,7 +7,10 @@ use super::upstream::{Content, Piece, RequestBody};
 use crate::{
     config::snapshot::Deployment,
     dialects::{
-        anthropic_messages,
+        anthropic_messages::{
+            self,
+            elsewhere::{Asked, Elsewhere, Says},
+        },
         canonical::{Facts, Notes, Request, Target},
         endpoints::{Api, ApiEndpoint, EndpointEntry},
         gemini::{self, path::Verb},
@@ -16,13 +19,13 @@ use crate::{
         openai_responses::echo::Echo,
         text_tools,
         translate::{self, Prompt, Translation},
-        way_back::WayBack,
+        way_back::{Form, WayBack},
         wire::{ClientWire, Dialect, UpstreamWire, Way, way},
     },
     error::{Failure, Upstream},
     json::patch::{Patch, PatchError, Segment},
     policy::keys,
-    providers::{sigv4, traits},
+    providers::{azure, sigv4, traits},
 };
 use std::{borrow::Cow, cell::OnceCell, ops::Range, rc::Rc};
 
@@ -88,6 +91,14 @@ pub struct Prepared<'p> {
     /// Header lines besides the deployment's own.
     pub forward: Cow<'p, [u8]>,
     pub composed: Option<Composed>,
+    /// The client's own body as a cloud takes it.
+    pub adapted: Option<Adapted>,
+}
+
+/// A client's request in its own dialect, adapted to a cloud.
+pub struct Adapted {
+    body: Rc<Vec<u8>>,
+    pub cloud: Elsewhere,
 }
 
 /// What was composed for it, and the way back.
@@ -100,20 +111,32 @@ pub struct Composed {
 impl Prepared<'_> {
     /// What the answer may be.
     pub fn accept(&self, stream: bool) -> &'static str {
-        match &self.composed {
-            Some(Composed { back: WayBack::Chat(translation), .. })
-                if stream && translation.upstream == UpstreamWire::BedrockConverse =>
-            {
-                "application/vnd.amazon.eventstream"
-            }
-            Some(Composed { back: WayBack::Chat(translation), .. })
-                if stream && translation.upstream == UpstreamWire::OllamaChat =>
-            {
-                "application/x-ndjson"
-            }
+        match self.other_wire() {
+            Some(wire) if stream && wire.streams_frames() => "application/vnd.amazon.eventstream",
+            Some(UpstreamWire::OllamaChat) if stream => "application/x-ndjson",
             _ if stream => "text/event-stream",
             _ => "application/json",
         }
+    }
+
+    /// In which form the upstream answers, where it is not just as its own API does for its own clients.
+    pub fn other_wire(&self) -> Option<UpstreamWire> {
+        match self.other_form() {
+            Some(Form::Chat(wire)) => Some(wire),
+            _ => None,
+        }
+    }
+
+    /// The same, of answers beside chat too.
+    pub fn other_form(&self) -> Option<Form> {
+        let composed = self.composed.as_ref().map(|composed| composed.back.form());
+        composed.or_else(|| self.adapted.as_ref().map(|adapted| Form::Chat(adapted.cloud.wire())))
+    }
+
+    /// The body, where it is not the client's own with a few edits.
+    fn body(&self) -> Option<&Rc<Vec<u8>>> {
+        let composed = self.composed.as_ref().map(|composed| &composed.body);
+        composed.or_else(|| self.adapted.as_ref().map(|adapted| &adapted.body))
     }
 
     /// The header lines with those of a credential that was fetched, or of a signature by it. `now_s` is Unix time in seconds.
@@ -122,7 +145,7 @@ impl Prepared<'_> {
     /// There is none at the moment, or nothing that it could sign.
     pub fn lines_for_cloud(&self, deployment: &Deployment, now_s: u64) -> Result<Vec<u8>, Upstream> {
         let mut lines = self.forward.to_vec();
-        let body = self.composed.as_ref().map_or(&[][..], |composed| &composed.body);
+        let body = self.body().map_or(&[][..], |body| body);
         let payload_sha256 = if deployment.auth.signs() { keys::hash(body) } else { [0; 32] };
         let path = [&*deployment.base_path, &*self.path].concat();
         let request = sigv4::Request {
@@ -220,10 +243,10 @@ impl<'r> Outgoing<'r> {
         }
         // Thoughts of another provider that came through a client of Anthropic's dialect: Anthropic would refuse the signatures.
         if self.entry.endpoint == ApiEndpoint::Messages
-            && dialect == Dialect::Anthropic
+            && let Some(upstream) = dialect.anthropic_wire()
             && matches!(&self.body, Body::Json { bytes, start, .. } if anthropic_messages::carried::is_in(&bytes[*start..]))
         {
-            return Way::Between { client: ClientWire::AnthropicMessages, upstream: UpstreamWire::AnthropicMessages };
+            return Way::Between { client: ClientWire::AnthropicMessages, upstream };
         }
         let way = way(self.entry.endpoint, self.entry.api, dialect, deployment.quirks.responses);
         if self.entry.endpoint.is_generation() { way } else { self.way_beside_chat(way, deployment) }
@@ -249,15 +272,50 @@ impl<'r> Outgoing<'r> {
                     None => self.entry.path.into(),
                     Some(version) => [version, self.entry.path].concat().into(),
                 };
-                Ok(Prepared { path, forward: self.forward.into(), composed: None })
+                Ok(Prepared {
+                    path: versioned(path, deployment, self.model_for(deployment)),
+                    forward: self.forward.into(),
+                    composed: None,
+                    adapted: None,
+                })
             }
-            Way::Same => Ok(Prepared { path: self.same_path(deployment), forward: self.same_lines(), composed: None }),
+            Way::Same => match self.elsewhere(deployment) {
+                Some(cloud) => self.adapt(deployment, cloud),
+                None => Ok(Prepared {
+                    path: self.same_path(deployment),
+                    forward: self.same_lines(),
+                    composed: None,
+                    adapted: None,
+                }),
+            },
             Way::Between { client, upstream } => self.compose(deployment, client, upstream, facts()),
             Way::Embeddings { client, upstream } => self.embeddings(deployment, client, upstream),
             Way::Count { client, upstream } => self.count(deployment, client, upstream),
             Way::Estimate(client) => Err(PrepareError::Estimated(self.estimated(client)?)),
             Way::None => Err(Upstream::NoEndpoint.into()),
         }
+    }
+
+    /// The cloud that has Anthropic's API in its own way, if it is one.
+    fn elsewhere(&self, deployment: &Deployment) -> Option<Elsewhere> {
+        deployment.dialect_of(self.model_for(deployment)).anthropic_wire().and_then(Elsewhere::of)
+    }
+
+    /// The request as a cloud takes it that has the client's own API.
+    fn adapt<'a>(&'a self, deployment: &'a Deployment, cloud: Elsewhere) -> Result<Prepared<'a>, PrepareError> {
+        let Body::Json { bytes, start, .. } = &self.body else { return Err(Upstream::NoEndpoint.into()) };
+        let asked = match self.entry.endpoint {
+            ApiEndpoint::MessagesCountTokens => Asked::Count,
+            _ => Asked::Message { stream: self.stream },
+        };
+        let model = self.model_for(deployment);
+        let body = adapted_body(cloud, &bytes[*start..], model, asked, &Says::of(self.forward))?;
+        Ok(Prepared {
+            path: cloud.path(model, asked).into(),
+            forward: self.other_lines(Some(cloud.wire())).into(),
+            composed: None,
+            adapted: Some(Adapted { body: Rc::new(body), cloud }),
+        })
     }
 
     /// The path of a request that goes to its own API.
@@ -293,15 +351,19 @@ impl<'r> Outgoing<'r> {
         self.forward.into()
     }
 
-    /// Header lines for a request that goes to another API: what is said to the client's own means nothing there.
-    fn other_lines(&self, is_anthropic: bool) -> Vec<u8> {
+    /// Header lines for a request that goes to another API, or another form of its own: what is said to the client's own means nothing
+    /// there, but for betas, which are a model's wherever it is.
+    fn other_lines(&self, upstream: Option<UpstreamWire>) -> Vec<u8> {
+        let takes_betas = self.entry.endpoint == ApiEndpoint::Messages
+            && matches!(upstream, Some(UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict));
         let mut lines = Vec::new();
         for line in self.forward.split_inclusive(|byte| *byte == b'\n') {
-            if !line.starts_with(b"anthropic-") && !line.starts_with(b"openai-") {
+            let is_theirs = line.starts_with(b"anthropic-") || line.starts_with(b"openai-");
+            if !is_theirs || takes_betas && line.starts_with(b"anthropic-beta:") {
                 lines.extend_from_slice(line);
             }
         }
-        if is_anthropic {
+        if upstream == Some(UpstreamWire::AnthropicMessages) {
             lines.extend_from_slice(ANTHROPIC_VERSION);
         }
         lines
@@ -331,7 +393,7 @@ impl<'r> Outgoing<'r> {
         let model = self.model_for(deployment);
         let traits = match deployment.upstream_model {
             Some(_) => deployment.traits,
-            None => traits::of_name(deployment.provider, deployment.dialect, deployment.catalog, model),
+            None => traits::of_name(deployment.provider, deployment.dialect_of(model), deployment.catalog, model),
         };
         let target = Target { model, traits, drops: self.asked.drops };
         let mut notes = Notes::default();
@@ -350,12 +412,23 @@ impl<'r> Outgoing<'r> {
         let adapted = translate::compose(upstream, request, &target, &mut notes, &mut body)
             .map_err(|unsupported| Upstream::Unsupported { param: unsupported.param, why: unsupported.why })?;
         let path = translate::path(upstream, model, self.stream);
+        let cloud = Elsewhere::of(upstream);
+        if let Some(cloud) = cloud {
+            let betas = match client {
+                ClientWire::AnthropicMessages => Says::of(self.forward).betas,
+                _ => Vec::new(),
+            };
+            // What was composed says what the older version of the API takes.
+            let says = Says { version: None, betas };
+            body = adapted_body(cloud, &body, model, Asked::Message { stream: self.stream }, &says)?;
+        }
         Ok(Prepared {
             path: match deployment.provider.path_prefix {
-                "" => path,
-                prefix => [prefix, &path].concat().into(),
+                prefix if cloud.is_none() && !prefix.is_empty() => [prefix, &path].concat().into(),
+                _ => versioned(path, deployment, model),
             },
-            forward: self.other_lines(upstream == UpstreamWire::AnthropicMessages).into(),
+            forward: self.other_lines(Some(upstream)).into(),
+            adapted: None,
             composed: Some(Composed {
                 body: Rc::new(body),
                 back: WayBack::Chat(Translation {
@@ -381,12 +454,12 @@ impl<'r> Outgoing<'r> {
     pub fn body_for<'a>(
         &'a self,
         deployment: &Deployment,
-        composed: Option<&Composed>,
+        prepared: &Prepared<'_>,
         patch: &'a mut Patch,
     ) -> Result<RequestBody<'a>, PatchError> {
-        if let Some(composed) = composed {
-            let length = composed.body.len();
-            let content = Content::Pieces(vec![Piece::Shared(composed.body.clone(), 0..length)]);
+        if let Some(body) = prepared.body() {
+            let length = body.len();
+            let content = Content::Pieces(vec![Piece::Shared(body.clone(), 0..length)]);
             return Ok(RequestBody { content, length: Some(length as u64) });
         }
         let model = self.model_for(deployment);
@@ -424,6 +497,27 @@ impl<'r> Outgoing<'r> {
             }
         }
     }
+}
+
+/// A path of OpenAI's API as it is in Azure's older form, where that is spoken.
+#[inline]
+fn versioned<'p>(path: Cow<'p, str>, deployment: &Deployment, model: &str) -> Cow<'p, str> {
+    match &deployment.api_version {
+        None => path,
+        Some(version) => azure::path(version, model, &path).into(),
+    }
+}
+
+/// A body of Anthropic's API as a cloud takes it.
+///
+/// # Errors
+/// The client sent a member twice that the cloud has a say in.
+fn adapted_body(cloud: Elsewhere, text: &[u8], model: &str, asked: Asked, says: &Says<'_>) -> Result<Vec<u8>, Failure> {
+    cloud.body(text, model, asked, says).map_err(|unadapted| Failure::InvalidRequest {
+        param: None,
+        code: "invalid_request",
+        message: format!("The request body is {}.", unadapted.0).into(),
+    })
 }
 
 /// Why a deployment is not asked.

@@ -179,7 +179,7 @@ static PROVIDER: Provider = Provider {
     credential_env: "",
     auth: Auth::Bearer,
     dialect: Dialect::OpenAi,
-    quirks: Quirks { stream_usage: true, fill_nullable: false, responses: true },
+    quirks: Quirks { stream_usage: true, fill_nullable: false, responses: true, claude: None, api_versions: false },
     chat: &crate::dialects::openai_chat::variant::Variant::OPENAI,
     models: &[],
 };
@@ -196,6 +196,7 @@ pub fn deployment() -> Deployment {
         endpoint: 0,
         host: "".into(),
         base_path: "/v1".into(),
+        api_version: None,
         upstream_model: None,
         catalog: "openai",
         model: None,

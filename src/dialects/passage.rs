@@ -9,6 +9,8 @@ use crate::error::Failure;
 pub enum Passage {
     OpenAi(openai_chat::pass_through::PassThrough),
     Anthropic(anthropic_messages::pass_through::PassThrough),
+    /// The same out of AWS's frames.
+    AnthropicFrames(Box<anthropic_messages::elsewhere::frames::PassThrough>),
     Gemini(gemini::pass_through::PassThrough),
     Translated(Box<TranslatedStream>),
 }
@@ -19,6 +21,7 @@ impl Passage {
         match self {
             Passage::OpenAi(pass) => pass.feed(piece, out),
             Passage::Anthropic(pass) => pass.feed(piece, out),
+            Passage::AnthropicFrames(pass) => pass.feed(piece, out),
             Passage::Gemini(pass) => pass.feed(piece, out),
             Passage::Translated(stream) => stream.feed(piece, out),
         }
@@ -29,6 +32,7 @@ impl Passage {
         match self {
             Passage::OpenAi(pass) => pass.end(out),
             Passage::Anthropic(pass) => pass.end(out),
+            Passage::AnthropicFrames(pass) => pass.end(out),
             Passage::Gemini(pass) => pass.end(out),
             Passage::Translated(stream) => stream.end(out),
         }
@@ -39,6 +43,7 @@ impl Passage {
         match self {
             Passage::OpenAi(pass) => pass.has_begun,
             Passage::Anthropic(pass) => pass.has_begun,
+            Passage::AnthropicFrames(pass) => pass.has_begun(),
             Passage::Gemini(pass) => pass.has_begun,
             Passage::Translated(stream) => stream.has_begun(),
         }
@@ -49,6 +54,7 @@ impl Passage {
         match self {
             Passage::OpenAi(pass) => pass.said_bytes,
             Passage::Anthropic(pass) => pass.said_bytes,
+            Passage::AnthropicFrames(pass) => pass.said_bytes(),
             Passage::Gemini(pass) => pass.said_bytes,
             Passage::Translated(stream) => stream.said_bytes(),
         }
@@ -67,6 +73,7 @@ impl Passage {
         match self {
             Passage::OpenAi(pass) => pass.usage.as_ref().map(openai_chat::usage::Usage::disjoint),
             Passage::Anthropic(pass) => pass.usage,
+            Passage::AnthropicFrames(pass) => pass.usage(),
             Passage::Gemini(pass) => pass.usage,
             Passage::Translated(stream) => stream.usage(),
         }

@@ -3,7 +3,10 @@
 //! A request is parsed once and composed for each attempt. What its answer needs on the way back, [`Translation`], is made with it.
 
 use super::{
-    anthropic_messages,
+    anthropic_messages::{
+        self,
+        elsewhere::{self, Asked, Elsewhere, frames::Unframer},
+    },
     bedrock_converse::{
         self,
         event_stream::{self, Kind},
@@ -47,7 +50,9 @@ pub fn compose(
 ) -> Result<Adapted, Unsupported> {
     match upstream {
         UpstreamWire::OpenAiChat => openai_chat::compose::compose(request, target, notes, out),
-        UpstreamWire::AnthropicMessages => anthropic_messages::compose::compose(request, target, notes, out),
+        UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict | UpstreamWire::AnthropicInvoke => {
+            anthropic_messages::compose::compose(request, target, notes, out)
+        }
         UpstreamWire::GeminiContent => gemini::compose::compose(request, target, notes, out),
         UpstreamWire::BedrockConverse => bedrock_converse::compose::compose(request, target, notes, out),
         UpstreamWire::OpenAiResponses => openai_responses::compose::compose(request, target, notes, out),
@@ -61,6 +66,8 @@ pub fn path(upstream: UpstreamWire, model: &str, stream: bool) -> Cow<'static, s
     match upstream {
         UpstreamWire::OpenAiChat => openai_chat::compose::path(model, stream),
         UpstreamWire::AnthropicMessages => anthropic_messages::compose::path(model, stream),
+        UpstreamWire::AnthropicRawPredict => Elsewhere::RawPredict.path(model, Asked::Message { stream }).into(),
+        UpstreamWire::AnthropicInvoke => Elsewhere::Invoke.path(model, Asked::Message { stream }).into(),
         UpstreamWire::GeminiContent => gemini::compose::path(model, stream),
         UpstreamWire::BedrockConverse => bedrock_converse::compose::path(model, stream),
         UpstreamWire::OpenAiResponses => openai_responses::compose::path(model, stream),
@@ -69,13 +76,16 @@ pub fn path(upstream: UpstreamWire, model: &str, stream: bool) -> Cow<'static, s
     }
 }
 
-/// What an upstream's error means.
-pub fn classify(upstream: UpstreamWire, status: u16, body: &[u8]) -> ProviderError<'_> {
+/// What an upstream's error means. `name` is what a header calls it, where one does.
+pub fn classify<'b>(upstream: UpstreamWire, status: u16, name: &str, body: &'b [u8]) -> ProviderError<'b> {
     match upstream {
         UpstreamWire::OpenAiChat => openai_chat::classify::classify(status, body),
         UpstreamWire::AnthropicMessages => anthropic_messages::classify::classify(status, body),
+        UpstreamWire::AnthropicRawPredict => elsewhere::classify_raw_predict(status, body),
         UpstreamWire::GeminiContent => gemini::classify::classify(status, body),
-        UpstreamWire::BedrockConverse => bedrock_converse::classify::classify(status, body),
+        UpstreamWire::BedrockConverse | UpstreamWire::AnthropicInvoke => {
+            bedrock_converse::classify::classify_named(status, name, body)
+        }
         UpstreamWire::OpenAiResponses => openai_responses::classify::classify(status, body),
         UpstreamWire::CohereChat => cohere_chat::classify::classify(status, body),
         UpstreamWire::OllamaChat => ollama::classify::classify(status, body),
@@ -89,7 +99,9 @@ pub fn classify(upstream: UpstreamWire, status: u16, body: &[u8]) -> ProviderErr
 pub fn whole(upstream: UpstreamWire, text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
     match upstream {
         UpstreamWire::OpenAiChat => openai_chat::read::whole(text, tell),
-        UpstreamWire::AnthropicMessages => anthropic_messages::read::whole(text, tell),
+        UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict | UpstreamWire::AnthropicInvoke => {
+            anthropic_messages::read::whole(text, tell)
+        }
         UpstreamWire::GeminiContent => gemini::read::whole(text, tell),
         UpstreamWire::BedrockConverse => bedrock_converse::read::whole(text, tell),
         UpstreamWire::OpenAiResponses => openai_responses::read::whole(text, tell),
@@ -112,7 +124,9 @@ impl Reader {
     fn new(upstream: UpstreamWire) -> Reader {
         match upstream {
             UpstreamWire::OpenAiChat => Reader::OpenAiChat(Default::default()),
-            UpstreamWire::AnthropicMessages => Reader::AnthropicMessages(Default::default()),
+            UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict | UpstreamWire::AnthropicInvoke => {
+                Reader::AnthropicMessages(Default::default())
+            }
             UpstreamWire::GeminiContent => Reader::GeminiContent(Default::default()),
             UpstreamWire::BedrockConverse => Reader::BedrockConverse(Default::default()),
             UpstreamWire::OpenAiResponses => Reader::OpenAiResponses(Default::default()),
@@ -423,6 +437,7 @@ impl TranslatedStream {
                     }
                 }
             }
+            Frames::Chunks(unframer) => unframer.feed(piece, |name, data| take(name.as_bytes(), data)),
         }
     }
 
@@ -433,7 +448,7 @@ impl TranslatedStream {
         let unfinished = match frames {
             Frames::Events(splitter) => splitter.unfinished_event().map(|event| (event.name, event.data)),
             Frames::Lines(splitter) => splitter.unfinished_line().map(|line| (&b""[..], line)),
-            Frames::Messages(_) => None,
+            Frames::Messages(_) | Frames::Chunks(_) => None,
         };
         if let Some((name, data)) = unfinished {
             let read = reader.frame(name, data, &mut |event| {
@@ -445,7 +460,12 @@ impl TranslatedStream {
                 Ok(_) => {}
             }
         }
-        if matches!(frames, Frames::Messages(splitter) if !splitter.is_between_messages()) {
+        let is_cut = match frames {
+            Frames::Events(_) | Frames::Lines(_) => false,
+            Frames::Messages(splitter) => !splitter.is_between_messages(),
+            Frames::Chunks(unframer) => !unframer.is_between_frames(),
+        };
+        if is_cut {
             return Verdict::Truncated;
         }
         let ended = reader.end(&mut |event| restore.event(event, &mut |event| told.pass(&event, renderer, out)));
@@ -465,6 +485,8 @@ enum Frames {
     Messages(event_stream::Splitter),
     /// A line of JSON for each.
     Lines(lines::Splitter),
+    /// Events of Anthropic's in those.
+    Chunks(Unframer),
 }
 
 impl Frames {
@@ -472,6 +494,7 @@ impl Frames {
         match upstream {
             UpstreamWire::BedrockConverse => Frames::Messages(event_stream::Splitter::new(SSE_EVENT_BYTES_MAX)),
             UpstreamWire::OllamaChat => Frames::Lines(lines::Splitter::new(SSE_EVENT_BYTES_MAX)),
+            UpstreamWire::AnthropicInvoke => Frames::Chunks(Unframer::default()),
             _ => Frames::Events(Splitter::new(SSE_EVENT_BYTES_MAX)),
         }
     }

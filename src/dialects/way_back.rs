@@ -55,9 +55,10 @@ impl WayBack {
 
 impl Form {
     /// What an upstream's error means.
-    pub fn classify(self, status: u16, body: &[u8]) -> ProviderError<'_> {
+    /// `name` is what AWS calls it, beside the body.
+    pub fn classify<'b>(self, status: u16, name: &str, body: &'b [u8]) -> ProviderError<'b> {
         match self {
-            Form::Chat(wire) => translate::classify(wire, status, body),
+            Form::Chat(wire) => translate::classify(wire, status, name, body),
             Form::Embeddings(form) => form.classify(status, body),
             Form::Count(form) => form.classify(status, body),
         }

@@ -23,6 +23,10 @@ pub enum Dialect {
     Cohere,
     /// Ollama's own chat. The server's other endpoints are asked for in OpenAI's form.
     Ollama,
+    /// Anthropic's Messages as Google's cloud has them (`rawPredict`).
+    AnthropicRawPredict,
+    /// Anthropic's Messages as AWS has them (`InvokeModel`).
+    AnthropicInvoke,
 }
 
 /// Every dialect, and what it is called in the configuration.
@@ -34,6 +38,8 @@ pub const DIALECTS: &[(Dialect, &str)] = &[
     (Dialect::BedrockConverse, "bedrock-converse"),
     (Dialect::Cohere, "cohere"),
     (Dialect::Ollama, "ollama"),
+    (Dialect::AnthropicRawPredict, "anthropic-raw-predict"),
+    (Dialect::AnthropicInvoke, "anthropic-invoke"),
 ];
 
 impl Dialect {
@@ -49,7 +55,9 @@ impl Dialect {
     /// The version segment that belongs into a base URL, where SDKs of the dialect leave it out of theirs.
     pub fn version_path(self) -> Option<&'static str> {
         match self {
-            Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::BedrockConverse | Dialect::Ollama => None,
+            // Where a cloud has an API, its own address says so.
+            Dialect::BedrockConverse | Dialect::AnthropicRawPredict | Dialect::AnthropicInvoke => None,
+            Dialect::OpenAi | Dialect::OpenAiResponses | Dialect::Ollama => None,
             Dialect::Anthropic => Some("/v1"),
             Dialect::Gemini => Some("/v1beta"),
             Dialect::Cohere => Some("/v2"),
@@ -60,6 +68,16 @@ impl Dialect {
     pub fn version_path_beside(self) -> Option<&'static str> {
         match self {
             Dialect::Ollama => Some("/v1"),
+            _ => None,
+        }
+    }
+
+    /// How Anthropic's Messages are asked for; `None` for other dialects.
+    pub fn anthropic_wire(self) -> Option<UpstreamWire> {
+        match self {
+            Dialect::Anthropic => Some(UpstreamWire::AnthropicMessages),
+            Dialect::AnthropicRawPredict => Some(UpstreamWire::AnthropicRawPredict),
+            Dialect::AnthropicInvoke => Some(UpstreamWire::AnthropicInvoke),
             _ => None,
         }
     }
@@ -84,6 +102,16 @@ pub enum UpstreamWire {
     OpenAiResponses,
     CohereChat,
     OllamaChat,
+    /// As `AnthropicMessages`, but for what [`super::anthropic_messages::elsewhere`] says.
+    AnthropicRawPredict,
+    AnthropicInvoke,
+}
+
+impl UpstreamWire {
+    /// Its streams are AWS's binary messages, and not server-sent events.
+    pub fn streams_frames(self) -> bool {
+        matches!(self, UpstreamWire::BedrockConverse | UpstreamWire::AnthropicInvoke)
+    }
 }
 
 /// How a request reaches an upstream.
@@ -119,7 +147,10 @@ pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -
         (Api::OpenAi, Dialect::Ollama) => !matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Responses),
         // The form that others have of Cohere.
         (Api::OpenAi, Dialect::Cohere) => endpoint == ApiEndpoint::Rerank,
-        (Api::Anthropic, Dialect::Anthropic) | (Api::Gemini, Dialect::Gemini) => true,
+        // AWS counts tokens in another way.
+        (Api::Anthropic, Dialect::AnthropicInvoke) => endpoint != ApiEndpoint::MessagesCountTokens,
+        (Api::Anthropic, dialect) => dialect.anthropic_wire().is_some(),
+        (Api::Gemini, dialect) => dialect == Dialect::Gemini,
         _ => false,
     };
     if is_same {
@@ -140,6 +171,8 @@ pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -
         Dialect::OpenAiResponses => UpstreamWire::OpenAiResponses,
         Dialect::Cohere => UpstreamWire::CohereChat,
         Dialect::Ollama => UpstreamWire::OllamaChat,
+        Dialect::AnthropicRawPredict => UpstreamWire::AnthropicRawPredict,
+        Dialect::AnthropicInvoke => UpstreamWire::AnthropicInvoke,
     };
     Way::Between { client, upstream }
 }
@@ -155,6 +188,7 @@ fn beside_chat(endpoint: ApiEndpoint, dialect: Dialect) -> Way {
         Dialect::BedrockConverse => (Some(Vectors::Bedrock), None),
         Dialect::Cohere => (Some(Vectors::Cohere), None),
         Dialect::Ollama => (Some(Vectors::Ollama), None),
+        Dialect::AnthropicRawPredict | Dialect::AnthropicInvoke => (None, None),
     };
     let embeddings = |client| vectors.map_or(Way::None, |upstream| Way::Embeddings { client, upstream });
     let count = |client| counts.map_or(Way::Estimate(client), |upstream| Way::Count { client, upstream });

@@ -17,7 +17,7 @@ use std::rc::Rc;
 const CLIENTS: [ClientWire; 4] =
     [ClientWire::OpenAiChat, ClientWire::OpenAiResponses, ClientWire::AnthropicMessages, ClientWire::GeminiContent];
 
-const UPSTREAMS: [UpstreamWire; 7] = [
+const UPSTREAMS: [UpstreamWire; 9] = [
     UpstreamWire::OpenAiChat,
     UpstreamWire::AnthropicMessages,
     UpstreamWire::GeminiContent,
@@ -25,6 +25,8 @@ const UPSTREAMS: [UpstreamWire; 7] = [
     UpstreamWire::OpenAiResponses,
     UpstreamWire::CohereChat,
     UpstreamWire::OllamaChat,
+    UpstreamWire::AnthropicRawPredict,
+    UpstreamWire::AnthropicInvoke,
 ];
 
 static MEMBERS: Members = Members::last_wins(&["model"]);
@@ -84,7 +86,7 @@ pub fn pairs(input: &[u8]) {
         }
     }
     for upstream in UPSTREAMS {
-        translate::classify(upstream, 400, input);
+        translate::classify(upstream, 400, "", input);
     }
 }
 

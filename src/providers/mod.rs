@@ -2,6 +2,7 @@
 //!
 //! Neither the router nor the data plane compares provider names; where providers differ, the difference is a field here.
 
+pub mod azure;
 pub mod beside;
 pub mod chat;
 pub mod registry;
@@ -9,7 +10,7 @@ pub mod sigv4;
 pub mod spoken;
 pub mod traits;
 
-use crate::dialects::{openai_chat::variant::Variant, wire::Dialect};
+use crate::dialects::{anthropic_messages::elsewhere::names_claude, openai_chat::variant::Variant, wire::Dialect};
 
 /// Who we say we are to providers.
 pub const USER_AGENT: &str = concat!("ringway/", env!("CARGO_PKG_VERSION"));
@@ -52,7 +53,7 @@ pub struct Provider {
     pub models: &'static [&'static str],
 }
 
-/// Where an OpenAI-compatible provider differs from OpenAI.
+/// Where a provider differs from OpenAI, or from itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quirks {
     /// The provider understands `stream_options.include_usage`. Where it does not, we do not ask for usage.
@@ -61,4 +62,18 @@ pub struct Quirks {
     pub fill_nullable: bool,
     /// The provider has the Responses API, as OpenAI has it. Where it has not, its clients are served by chat completions.
     pub responses: bool,
+    /// What models of Anthropic's are asked in, where that is another dialect than the others'.
+    pub claude: Option<Dialect>,
+    /// The provider's API has an older form, as [`azure`] says.
+    pub api_versions: bool,
+}
+
+impl Quirks {
+    /// What a model is asked in at a provider whose models usually speak `dialect`.
+    pub fn dialect_of(&self, model: &str, dialect: Dialect) -> Dialect {
+        match self.claude {
+            Some(claude) if names_claude(model) => claude,
+            _ => dialect,
+        }
+    }
 }

@@ -25,13 +25,16 @@ impl Provider {
 }
 
 /// OpenAI itself: its schema is the one that the quirks are measured against.
-const NONE: Quirks = Quirks { stream_usage: true, fill_nullable: false, responses: true };
+const NONE: Quirks =
+    Quirks { stream_usage: true, fill_nullable: false, responses: true, claude: None, api_versions: false };
 
 /// The usual compatible server: streams usage when asked, leaves nullable members of whole answers out.
-const USUAL: Quirks = Quirks { stream_usage: true, fill_nullable: true, responses: false };
+const USUAL: Quirks =
+    Quirks { stream_usage: true, fill_nullable: true, responses: false, claude: None, api_versions: false };
 
 /// Sends usage with its stream without being asked, and may refuse `stream_options` as unknown.
-const USAGE_UNASKED: Quirks = Quirks { stream_usage: false, fill_nullable: true, responses: false };
+const USAGE_UNASKED: Quirks =
+    Quirks { stream_usage: false, fill_nullable: true, responses: false, claude: None, api_versions: false };
 
 /// All providers.
 pub static PROVIDERS: &[Provider] = &[
@@ -99,13 +102,13 @@ pub static PROVIDERS: &[Provider] = &[
     Provider {
         id: "azure",
         title: "Azure OpenAI",
-        // Each resource has an address of its own: https://{resource}.openai.azure.com/openai/v1
+        // Each resource has an address of its own: https://{resource}.openai.azure.com
         base_url: "",
         path_prefix: "",
         credential_env: "AZURE_OPENAI_API_KEY",
         auth: Auth::Header("api-key"),
         dialect: Dialect::OpenAi,
-        quirks: NONE,
+        quirks: Quirks { api_versions: true, ..NONE },
         chat: &chat::AZURE,
         models: &[],
     },
@@ -357,7 +360,7 @@ pub static PROVIDERS: &[Provider] = &[
         credential_env: "",
         auth: Auth::Aws,
         dialect: Dialect::BedrockConverse,
-        quirks: NONE,
+        quirks: Quirks { claude: Some(Dialect::AnthropicInvoke), ..NONE },
         chat: &Variant::USUAL,
         models: &[],
     },
@@ -369,7 +372,7 @@ pub static PROVIDERS: &[Provider] = &[
         credential_env: "",
         auth: Auth::Google,
         dialect: Dialect::Gemini,
-        quirks: NONE,
+        quirks: Quirks { claude: Some(Dialect::AnthropicRawPredict), ..NONE },
         chat: &Variant::USUAL,
         models: &[],
     },

@@ -25,7 +25,7 @@ pub fn of(provider: &Provider, dialect: Dialect, id: &str, model: Option<&Model>
             && has(Capability::NativeJsonSchema).or(has(Capability::JsonSchema)).unwrap_or(usual.native_schema),
         sampling: has(Capability::Sampling).unwrap_or(usual.sampling),
         effort: match dialect {
-            Dialect::Anthropic => has(Capability::AdaptiveThinking).unwrap_or(!is_imitated),
+            _ if dialect.anthropic_wire().is_some() => has(Capability::AdaptiveThinking).unwrap_or(!is_imitated),
             Dialect::Gemini => has(Capability::ThinkingLevel).unwrap_or(gemini_3),
             // Its server refuses a level for any other model: "think value "high" is not supported for this model".
             Dialect::Ollama => id.contains("gpt-oss"),
@@ -64,7 +64,8 @@ mod tests {
     fn traits_come_from_the_catalog() {
         let of_dialect = |provider: &str, dialect: Option<Dialect>, id: &str| {
             let entry = registry::find(provider).expect("a provider");
-            of_name(entry, dialect.unwrap_or(entry.dialect), provider, id)
+            let dialect = dialect.unwrap_or(entry.quirks.dialect_of(id, entry.dialect));
+            of_name(entry, dialect, provider, id)
         };
         let named = |provider: &str, id: &str| of_dialect(provider, None, id);
         let old = named("anthropic", "claude-haiku-4-5");
@@ -73,6 +74,11 @@ mod tests {
         assert!(new.effort && !new.sampling, "{new:?}");
         let flash = named("gemini", "gemini-2.5-flash");
         assert!(!flash.effort && !flash.call_ids, "{flash:?}");
+        // Wherever the model is; and where it is not Anthropic's, nothing is.
+        let at_google = named("vertex", "claude-haiku-4-5@20251001");
+        assert!(!at_google.effort && at_google.call_ids, "{at_google:?}");
+        let at_aws = named("bedrock", "eu.anthropic.claude-haiku-4-5-20251001-v1:0");
+        assert!(!at_aws.effort && at_aws.native_schema, "{at_aws:?}");
         let unknown = named("openai", "gpt-of-tomorrow");
         assert_eq!(unknown, ModelTraits::default());
         let imitated = of_dialect("deepseek", Some(Dialect::Anthropic), "deepseek-v4-pro");

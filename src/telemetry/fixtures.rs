@@ -23,7 +23,7 @@ pub static PROVIDER: Provider = Provider {
     credential_env: "",
     auth: Auth::None,
     dialect: Dialect::OpenAi,
-    quirks: Quirks { stream_usage: true, fill_nullable: false, responses: true },
+    quirks: Quirks { stream_usage: true, fill_nullable: false, responses: true, claude: None, api_versions: false },
     chat: &crate::dialects::openai_chat::variant::Variant::OPENAI,
     models: &[],
 };
@@ -97,6 +97,7 @@ pub fn add_deployment(snapshot: &mut Snapshot, name: &str) -> u32 {
         endpoint: 0,
         host: "".into(),
         base_path: "/v1".into(),
+        api_version: None,
         upstream_model: None,
         catalog: "openai",
         model: None,

@@ -13,7 +13,7 @@ use crate::{
         tree::join,
     },
     dialects::wire::Dialect,
-    providers::{Auth, Provider, Quirks, registry, spoken::Spoken},
+    providers::{Auth, Provider, Quirks, azure, registry, spoken::Spoken},
 };
 
 /// One `[providers.NAME]`.
@@ -35,6 +35,8 @@ pub struct Account {
     pub headers: Vec<(Box<str>, Secret)>,
     /// Where a credential that is fetched comes from.
     pub cloud: Option<CloudSource>,
+    /// Of Azure's older form.
+    pub api_version: Option<Box<str>>,
 }
 
 pub(super) fn accounts(config: &raw::Config, settings: &Settings, report: &mut Report<'_>) -> Vec<Account> {
@@ -59,6 +61,7 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
     });
     let spoken = spoken(raw, provider, &path, report);
     let cloud = clouds::cloud(raw, provider, &path, report);
+    let api_version = clouds::api_version(raw, provider, &path, report);
     // As with the kinds, only the schema refuses another name.
     let catalog = raw.catalog.as_deref().and_then(|name| catalog::providers().find(|listed| *listed == name));
     Account {
@@ -73,13 +76,19 @@ fn account(name: &str, raw: &raw::Provider, settings: &Settings, report: &mut Re
         quirks: Quirks {
             stream_usage: raw.quirks.stream_usage.unwrap_or(provider.quirks.stream_usage),
             fill_nullable: raw.quirks.fill_nullable.unwrap_or(provider.quirks.fill_nullable),
-            responses: raw.quirks.responses.unwrap_or(provider.quirks.responses),
+            responses: raw
+                .quirks
+                .responses
+                .unwrap_or(provider.quirks.responses && api_version.is_none_or(azure::has_responses)),
+            claude: provider.quirks.claude.filter(|_| raw.quirks.claude_invoke != Some(false)),
+            api_versions: provider.quirks.api_versions,
         },
         pool: pool(&raw.pool, &path, report),
         headers: upstream_headers(raw, provider, spoken.auth, &path, report),
         cloud: cloud.source,
         dialect: spoken.dialect,
         dialect_is_chosen: raw.dialect.is_some(),
+        api_version: api_version.map(Box::from),
         provider,
         path,
     }
@@ -123,7 +132,10 @@ fn base_url(
         // That what it depends on is missing has been said.
         None if clouds::is_cloud(provider) => return nowhere(),
         None if spoken.base_url.is_empty() => {
-            let help = "give the server's address with its version segment, for example http://10.0.0.5:8000/v1";
+            let help = match provider.quirks.api_versions {
+                true => "the resource's address, for example https://my-resource.openai.azure.com",
+                false => "give the server's address with its version segment, for example http://10.0.0.5:8000/v1",
+            };
             report.error_help(
                 account,
                 format!("the key 'base_url' is missing: '{}' has no usual address", raw.kind),
@@ -155,6 +167,8 @@ fn base_url(
         if let Some(usual) = usual.and_then(|usual| address::base_url(usual).ok()).filter(|_| base.path.is_empty()) {
             base.path = usual.path;
         }
+    } else if provider.quirks.api_versions {
+        clouds::azure_path(&mut base.path, raw.api_version.is_some(), &path, report);
     } else if let Some(version) = spoken.dialect.version_path().filter(|_| base.path.is_empty()) {
         base.path = version.into();
     } else if let Some(version) = spoken.dialect.version_path_beside() {

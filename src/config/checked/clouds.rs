@@ -1,4 +1,4 @@
-//! Checks of the keys that only `bedrock` and `vertex` have: where they are in their cloud, and where their credentials come from.
+//! Checks of the keys that only `bedrock`, `vertex` and `azure` have: where they are in their cloud, and where their credentials come from.
 //!
 //! Nothing is guessed: a region or a project that came from the environment unseen would decide whose money is spent, and where prompts go.
 //! Whoever wants that writes `region = "${env:AWS_REGION}"`.
@@ -12,7 +12,7 @@ use crate::{
         snapshot::Secret,
         tree::join,
     },
-    providers::{Auth, Provider},
+    providers::{Auth, Provider, azure},
 };
 
 /// What the keys of a cloud say.
@@ -44,10 +44,54 @@ pub fn cloud(raw: &raw::Provider, provider: &'static Provider, account: &str, re
         let kind = if auth == Auth::Aws { "bedrock" } else { "vertex" };
         report.error_help(&join(account, key), format!("this key is for kind '{kind}'"), "remove it, or change 'kind'");
     }
+    if raw.quirks.claude_invoke.is_some() && provider.auth != Auth::Aws {
+        let path = join(&join(account, "quirks"), "claude_invoke");
+        report.error_help(&path, "this key is for kind 'bedrock'", "remove it, or change 'kind'");
+    }
     match provider.auth {
         Auth::Aws => bedrock(raw, account, report),
         Auth::Google => vertex(raw, account, report),
         Auth::Bearer | Auth::Header(_) | Auth::None => Cloud::default(),
+    }
+}
+
+/// The version of Azure's older form, if that is to be spoken.
+pub fn api_version<'r>(
+    raw: &'r raw::Provider,
+    provider: &'static Provider,
+    account: &str,
+    report: &mut Report<'_>,
+) -> Option<&'r str> {
+    let version = raw.api_version.as_deref()?;
+    let path = join(account, "api_version");
+    if !provider.quirks.api_versions {
+        report.error_help(&path, "this key is for kind 'azure'", "remove it, or change 'kind'");
+        return None;
+    }
+    if !azure::is_api_version(version) {
+        let help =
+            "a day such as 2024-10-21 or 2025-04-01-preview; remove it for the newer form of the API (/openai/v1)";
+        report.error_help(&path, format!("{} is no version of it", report.quote(&path, version)), help);
+        return None;
+    }
+    Some(version)
+}
+
+/// Completes the path of Azure's address, and refuses one that belongs to the other form. `path` is the address's in the configuration.
+pub fn azure_path(base: &mut Box<str>, is_older: bool, path: &str, report: &mut Report<'_>) {
+    let is_newer = base.ends_with("/v1");
+    let deployed = base.find("/deployments/").or_else(|| base.strip_suffix("/deployments").map(str::len));
+    if let Some(at) = deployed {
+        let help = format!("leave out what follows {}: the model's name says which deployment", &base[..at]);
+        report.error_help(path, "the address names a deployment", help);
+    } else if is_older && is_newer {
+        let help = format!("end the address in {}, or remove 'api_version'", azure::BASE_PATH);
+        report.error_help(path, "this is the address of the newer form of the API, which has no dated versions", help);
+    } else if base.is_empty() {
+        *base = if is_older { azure::BASE_PATH.into() } else { format!("{}/v1", azure::BASE_PATH).into() };
+    } else if !is_older && base.ends_with(azure::BASE_PATH) {
+        let help = format!("end the address in {}/v1, or set api_version = \"2024-10-21\"", azure::BASE_PATH);
+        report.error_help(path, "this is the address of the older form of the API, which needs a version", help);
     }
 }
 

@@ -266,7 +266,8 @@ pub(super) async fn refused<D: Downstream>(
     let body = rejection_body(exchange, client, group, &mut call).await?;
     call.finish();
     let status = exchange.head.status;
-    Ok(exchange.told(deployment, &form.classify(status, &body), Some(status)))
+    let name = exchange.head.error_name.as_deref().unwrap_or_default();
+    Ok(exchange.told(deployment, &form.classify(status, name, &body), Some(status)))
 }
 
 impl Exchange<'_> {

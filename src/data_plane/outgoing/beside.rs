@@ -9,7 +9,7 @@ use crate::{
         endpoints::ApiEndpoint,
         token_count,
         way_back::WayBack,
-        wire::{ClientWire, Dialect, Way},
+        wire::{ClientWire, Dialect, UpstreamWire, Way},
     },
     error::{Failure, Upstream},
     json::view::Value,
@@ -126,7 +126,7 @@ impl<'r> Outgoing<'r> {
         let model = self.model_for(deployment);
         let traits = match deployment.upstream_model {
             Some(_) => deployment.traits,
-            None => traits::of_name(deployment.provider, deployment.dialect, deployment.catalog, model),
+            None => traits::of_name(deployment.provider, deployment.dialect_of(model), deployment.catalog, model),
         };
         Target { model, traits, drops: self.asked.drops }
     }
@@ -144,7 +144,10 @@ impl<'r> Outgoing<'r> {
                 "" => path,
                 prefix => [prefix, &path].concat().into(),
             },
-            forward: self.other_lines(deployment.dialect == Dialect::Anthropic).into(),
+            forward: self
+                .other_lines((deployment.dialect == Dialect::Anthropic).then_some(UpstreamWire::AnthropicMessages))
+                .into(),
+            adapted: None,
             composed: Some(Composed { body: Rc::new(body), back, notes }),
         }
     }

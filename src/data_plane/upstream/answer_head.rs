@@ -3,7 +3,10 @@
 //! Headers reach the client by an allow-list only: a provider's cookies, alternative services, server names and its own framing
 //! stay here. Retry advice is read in every form that providers use, into milliseconds.
 
-use crate::data_plane::field_lines::{FieldLine, append_line, begins_with, is_named};
+use crate::{
+    data_plane::field_lines::{FieldLine, append_line, begins_with, is_named},
+    dialects::bedrock_converse::classify::ERROR_TYPE_HEADER,
+};
 use std::borrow::Cow;
 
 /// Status and headers of an answer, read once.
@@ -17,6 +20,8 @@ pub struct AnswerHead {
     pub content_length: Option<u64>,
     /// How long the provider asks to wait, in milliseconds: `retry-after-ms`, else `retry-after`.
     pub retry_after_ms: Option<u64>,
+    /// What AWS calls an answer that is no success: `x-amzn-errortype`.
+    pub error_name: Option<Box<str>>,
     /// Allowed headers as lines for the client: `name: value\r\n`, names in lower case.
     pub forward: Vec<u8>,
     retry_after_ms_exact: bool,
@@ -35,6 +40,9 @@ enum Media {
 
 /// The value of content-type that nearly every answer has.
 const JSON: &[u8] = b"application/json";
+
+/// Longest name of an error that is kept, in bytes; an address follows it, behind a colon.
+const ERROR_NAME_BYTES_MAX: usize = 128;
 
 /// Bytes of forwarded lines at most.
 const FORWARD_BYTES_MAX: usize = 4 * 1024;
@@ -85,6 +93,14 @@ impl AnswerHead {
             16 if is_named(name, b"content-encoding") => {
                 let value = value();
                 self.encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity");
+            }
+            16 if self.status >= 400 && is_named(name, ERROR_TYPE_HEADER.as_bytes()) => {
+                let value = value();
+                let end = memchr::memchr(b':', value).unwrap_or(value.len());
+                self.error_name = std::str::from_utf8(&value[..end])
+                    .ok()
+                    .filter(|name| name.len() <= ERROR_NAME_BYTES_MAX)
+                    .map(Box::from);
             }
             14 if is_named(name, b"retry-after-ms") => {
                 if let Some(ms) = decimal_ms(value(), 1) {

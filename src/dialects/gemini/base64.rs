@@ -16,12 +16,18 @@ pub fn encode(bytes: &[u8], out: &mut String) {
 
 /// What `text` stands for, padded or not; also in the alphabet for URLs. `None` if it is no base64.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    decode_into(text, &mut bytes).map(|()| bytes)
+}
+
+/// As `decode`, appended to `bytes`; of what is no base64 something may have been.
+pub fn decode_into(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let digits = &text[..text.len() - padding];
     if padding > 2 || digits.len() % 4 == 1 {
         return None;
     }
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    bytes.reserve(digits.len() / 4 * 3 + 2);
     for chunk in digits.chunks(4) {
         let mut word = 0u32;
         for byte in chunk {
@@ -30,7 +36,7 @@ pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
         word <<= 6 * (4 - chunk.len());
         bytes.extend_from_slice(&word.to_be_bytes()[1..chunk.len()]);
     }
-    Some(bytes)
+    Some(())
 }
 
 fn digit(byte: u8) -> Option<u32> {

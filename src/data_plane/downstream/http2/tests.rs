@@ -135,6 +135,7 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         endpoint,
         host: "".into(),
         base_path: "/v1".into(),
+        api_version: None,
         upstream_model: None,
         catalog: "openai",
         model: None,
