@@ -8,6 +8,7 @@ use crate::data_plane::chunked::ChunkedDecoder;
 use crate::data_plane::field_lines::{FieldLines, Stop, begins_with, is_named};
 use crate::data_plane::{downstream, upstream};
 use crate::dialects::anthropic_messages as anthropic;
+use crate::dialects::anthropic_messages::elsewhere::{Asked, Elsewhere, Says};
 use crate::dialects::bedrock_converse::{
     self,
     event_stream::{self, FrameError},
@@ -16,6 +17,7 @@ use crate::dialects::canonical::{self, Facts, ModelTraits, Notes};
 use crate::dialects::multipart::{ModelFinder, MultipartError};
 use crate::dialects::openai_chat;
 use crate::dialects::openai_chat::answer::Answer;
+use crate::dialects::openai_chat::pass_through::Verdict;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
 use crate::dialects::openai_chat::stream;
 use crate::dialects::openai_chat::variant::{CallIds, SchemaWay, ThoughtsBack, Variant};
@@ -509,12 +511,27 @@ fn events(stream: &[u8], piece: usize) -> (Vec<Said>, bool) {
     (events, false)
 }
 
-/// An upstream's stream of frames, cut in several ways.
+/// An upstream's stream of frames, cut in several ways; also as one of Anthropic's events.
 pub fn event_stream(input: &[u8]) {
     let whole = messages(input, usize::MAX);
+    let passed = anthropic_frames(input, usize::MAX);
     for piece in PIECES {
         assert_eq!(messages(input, piece), whole, "pieces of {piece} bytes");
+        assert_eq!(anthropic_frames(input, piece), passed, "pieces of {piece} bytes");
     }
+}
+
+/// What a client of Anthropic's API gets of frames, and how the stream ended.
+fn anthropic_frames(stream: &[u8], piece: usize) -> (Vec<u8>, String) {
+    let (mut pass, mut out) = (anthropic::elsewhere::frames::PassThrough::default(), Vec::new());
+    for piece in stream.chunks(piece) {
+        match pass.feed(piece, &mut out) {
+            Verdict::More => {}
+            verdict => return (out, format!("{verdict:?}")),
+        }
+    }
+    let verdict = pass.end(&mut out);
+    (out, format!("{verdict:?}"))
 }
 
 /// Payloads, with what the messages are and how many headers they have; how the stream ended.
@@ -593,6 +610,17 @@ pub fn upstreams(input: &[u8]) {
         let _ = lines.frame(b"", line, &mut |_| {});
     }
     let _ = (converse.end(&mut |_| {}), cohere.end(&mut |_| {}), lines.end(&mut |_| {}));
+    if json_scan::scan(&LAST_WINS, input).is_ok() {
+        let says = Says { version: None, betas: vec!["a\"b"] };
+        for cloud in [Elsewhere::RawPredict, Elsewhere::Invoke] {
+            for asked in [Asked::Message { stream: true }, Asked::Count] {
+                if let Ok(body) = cloud.body(input, "m", asked, &says) {
+                    json_scan::scan(&LAST_WINS, &body).expect("what was an object with few members is one");
+                }
+            }
+        }
+    }
+    anthropic::elsewhere::classify_raw_predict(400, input);
     bedrock_converse::classify::classify(400, input);
     ollama::classify::classify(500, input);
     cohere_chat::classify::classify(429, input);

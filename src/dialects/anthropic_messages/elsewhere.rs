@@ -68,7 +68,11 @@ impl Elsewhere {
         });
         match (self, asked) {
             (Elsewhere::RawPredict, Asked::Count) => path.push_str("count-tokens"),
-            (Elsewhere::RawPredict, _) => append_segment(&mut path, model, b"@"),
+            (Elsewhere::RawPredict, _) => {
+                // Some write a model with the path that it has in Google's lists.
+                let name = model.strip_prefix("publishers/anthropic/models/").unwrap_or(model);
+                append_segment(&mut path, name, b"@");
+            }
             (Elsewhere::Invoke, _) => append_segment(&mut path, model, b""),
         }
         path.push_str(match (self, asked) {

@@ -26,6 +26,12 @@ fn the_model_stands_in_the_path() {
             MESSAGE,
             "/publishers/anthropic/models/claude-x%2F..%2F%3Ay%3Bz:rawPredict",
         ),
+        (
+            Elsewhere::RawPredict,
+            "publishers/anthropic/models/claude-opus-5",
+            MESSAGE,
+            "/publishers/anthropic/models/claude-opus-5:rawPredict",
+        ),
         (Elsewhere::RawPredict, "claude-opus-5", Asked::Count, "/publishers/anthropic/models/count-tokens:rawPredict"),
         (Elsewhere::Invoke, "eu.anthropic.claude-a-v1:0", MESSAGE, "/model/eu.anthropic.claude-a-v1%3A0/invoke"),
         (
@@ -189,4 +195,41 @@ fn golden_answers() {
         },
     });
     assert_eq!(all.len(), 6);
+}
+
+/// What other clients ask is composed as for Anthropic, then adapted. The judges look at it, too.
+#[test]
+fn golden_requests() {
+    use crate::dialects::{
+        canonical::{Adapted, Notes, Request, Target, Unsupported},
+        fixtures::compose_all,
+    };
+
+    fn compose(
+        cloud: Elsewhere,
+        request: &Request<'_>,
+        target: &Target<'_>,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<Adapted, Unsupported> {
+        let adapted = translate::compose(cloud.wire(), request, target, notes, out)?;
+        let asked = Asked::Message { stream: request.stream };
+        *out = cloud.body(out, target.model, asked, &Says::default()).unwrap();
+        let text = std::str::from_utf8(out).unwrap();
+        assert!(!text.contains(r#""model":"#), "{text}");
+        Ok(adapted)
+    }
+
+    compose_all(
+        "anthropic_elsewhere",
+        |model, stream| translate::path(UpstreamWire::AnthropicRawPredict, model, stream),
+        "claude-golden",
+        |request, target, notes, out| compose(Elsewhere::RawPredict, request, target, notes, out),
+    );
+    compose_all(
+        "anthropic_elsewhere",
+        |model, stream| translate::path(UpstreamWire::AnthropicInvoke, model, stream),
+        "anthropic.claude-golden-v1:0",
+        |request, target, notes, out| compose(Elsewhere::Invoke, request, target, notes, out),
+    );
 }
