@@ -1,6 +1,6 @@
 //! Credentials that are fetched and expire: where they come from, and the one of the moment.
 //!
-//! AWS and Google give out keys and tokens for an hour or so. The control thread fetches them, and again before they expire
+//! AWS, Google and Azure give out keys and tokens for an hour or so. The control thread fetches them, and again before they expire
 //! (`control_plane::credentials`), and publishes each in its account's cell; an exchange loads a pointer and, for AWS, signs. An account
 //! that a reload leaves as it was keeps its cell, and so its credential.
 //!
@@ -89,8 +89,13 @@ pub struct CloudAccount {
 /// Where a credential comes from. Accounts with the same name and source share a cell over reloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CloudSource {
-    Aws { source: AwsSource, region: Box<str> },
+    Aws {
+        source: AwsSource,
+        region: Box<str>,
+    },
     Google(GoogleSource),
+    /// Entra ID: what the environment says, or the identity of the machine.
+    Azure,
 }
 
 /// Where AWS keys come from.

@@ -245,6 +245,10 @@ pub struct Provider {
     /// file or the metadata server, whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_file: Option<String>,
+    /// For kind "azure": show tokens of Entra ID instead of a key. They are had by AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET
+    /// or AZURE_FEDERATED_TOKEN_FILE from the environment, or by the identity of the service or the machine, whichever comes first.
+    #[serde(default)]
+    pub entra: bool,
     /// For kind "azure": a day such as "2024-10-21" or "2025-04-01-preview", to speak the older form of its API, which has deployments in its
     /// paths. Without it the newer one is spoken (/openai/v1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -287,6 +291,7 @@ impl Provider {
             project: None,
             location: None,
             service_account_file: None,
+            entra: false,
             api_version: None,
             ca_file: None,
             http: Http::Auto,

@@ -34,6 +34,7 @@ use tokio::{sync::Notify, time::Instant};
 
 pub mod ask;
 pub mod aws;
+pub mod azure;
 #[cfg(test)]
 pub(super) mod fixtures;
 pub mod google;
@@ -72,6 +73,7 @@ impl<L: Lookup + Send + Sync> Fetch for CloudFetch<L> {
     async fn fetch(&self, source: &CloudSource) -> Result<CloudCredential, String> {
         match source {
             CloudSource::Aws { source, region } => aws::fetch(source, region, &*self.surroundings, &self.asker).await,
+            CloudSource::Azure => azure::fetch(unix_s(), &*self.surroundings, &self.asker).await,
             CloudSource::Google(source) => google::fetch(source, unix_s(), &*self.surroundings, &self.asker).await,
         }
     }
@@ -266,11 +268,8 @@ fn draw() -> f64 {
 
 /// The same from what differs between the nodes of a fleet anyway, where the system has no randomness. It need not be secret.
 fn spread(process_id: u32, nanos: u32) -> f64 {
-    // A step of SplitMix64 (Steele, Lea and Flood, 2014): neighbours come far apart.
-    let mut mixed = (u64::from(process_id) << 32 | u64::from(nanos)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (mixed >> 32) as f64 / f64::from(u32::MAX)
+    // Fibonacci hashing (Knuth, 6.4): neighbours come far apart.
+    f64::from(process_id.wrapping_add(nanos).wrapping_mul(0x9E37_79B9)) / f64::from(u32::MAX)
 }
 
 /// True when an account of `snapshot` has never been asked for a credential.

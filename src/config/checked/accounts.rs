@@ -236,6 +236,7 @@ fn upstream_headers(
             };
             headers.push((name.into(), Secret::new(value.into_bytes())));
         }
+        None if raw.entra => {}
         None if matches!(auth, Auth::Bearer | Auth::Header(_)) => {
             let help = format!("credential = \"${{env:{}}}\" takes it from the environment", provider.credential_env);
             report.error_help(account, "the key 'credential' is missing", help);

@@ -48,11 +48,25 @@ pub fn cloud(raw: &raw::Provider, provider: &'static Provider, account: &str, re
         let path = join(&join(account, "quirks"), "claude_invoke");
         report.error_help(&path, "this key is for kind 'bedrock'", "remove it, or change 'kind'");
     }
+    if raw.entra {
+        return entra(raw, provider, account, report);
+    }
     match provider.auth {
         Auth::Aws => bedrock(raw, account, report),
         Auth::Google => vertex(raw, account, report),
         Auth::Bearer | Auth::Header(_) | Auth::None => Cloud::default(),
     }
+}
+
+fn entra(raw: &raw::Provider, provider: &'static Provider, account: &str, report: &mut Report<'_>) -> Cloud {
+    if !provider.quirks.api_versions {
+        report.error_help(&join(account, "entra"), "this key is for kind 'azure'", "remove it, or change 'kind'");
+        return Cloud::default();
+    }
+    if raw.credential.is_some() {
+        report.error_help(account, "both 'credential' and 'entra' are given", "keep the one that is meant");
+    }
+    Cloud { base_url: None, source: Some(CloudSource::Azure) }
 }
 
 /// The version of Azure's older form, if that is to be spoken.

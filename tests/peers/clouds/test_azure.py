@@ -65,11 +65,13 @@ ANSWERS = {
 class Azure:
     def __init__(self, serve):
         self.asked = []
+        self.shown = ("api-key", KEY)
         self.reply = None
         self.url = f"http://127.0.0.1:{serve(self.answer)}"
 
     def answer(self, path, headers, body):
-        if headers["api-key"] != KEY:
+        name, value = self.shown
+        if headers[name] != value:
             return 401, "application/json", b'{"error":{"code":"401","message":"Access denied"}}'
         is_json = headers["content-type"] == "application/json"
         self.asked.append((path, json.loads(body) if is_json else None))
@@ -196,3 +198,36 @@ def test_the_newer_form_is_openai_s(start, azure):
     with openai.OpenAI(base_url=gateway.api, api_key=gateway.key, max_retries=0) as client:
         assert CALLS["chat"](client, "model").choices[0].message.content == "Grüße"
     assert azure.asked == [("/openai/v1/chat/completions", {"model": "our-gpt", "messages": MESSAGES})]
+
+
+def test_a_token_of_entra_is_shown_instead_of_a_key(ringway, azure, serve):
+    forms = []
+
+    def answer(path, headers, body):
+        assert path == "/our-tenant/oauth2/v2.0/token"
+        forms.append(dict(urllib.parse.parse_qsl(body.decode())))
+        token = {"token_type": "Bearer", "expires_in": 3599, "access_token": "eyJ.of.a-test"}
+        return 200, "application/json", json.dumps(token).encode()
+
+    azure.shown = ("authorization", "Bearer eyJ.of.a-test")
+    program = {"AZURE_TENANT_ID": "our-tenant", "AZURE_CLIENT_ID": "us", "AZURE_CLIENT_SECRET": "secret-of-ours"}
+    for more in ({}, {"api_version": VERSION}):
+        account = {"kind": "azure", "credential": None, "base_url": azure.url, "entra": True, **more}
+        azure.reply = (200, "application/json", json.dumps(CHAT).encode())
+        gateway = ringway(
+            providers={"a": account},
+            models={"model": ["a/our-gpt"]},
+            environment={"AZURE_AUTHORITY_HOST": f"http://127.0.0.1:{serve(answer)}", **program},
+        )
+        with openai.OpenAI(base_url=gateway.api, api_key=gateway.key, max_retries=0) as client:
+            for _ in range(2):
+                assert CALLS["chat"](client, "model").choices[0].message.content == "Grüße"
+            azure.reply = None
+            assert more == {} or CALLS["transcription"](client, "model").text == "hello"
+    assert len(forms) == 2
+    assert forms[0] == {
+        "grant_type": "client_credentials",
+        "client_id": "us",
+        "client_secret": "secret-of-ours",
+        "scope": "https://cognitiveservices.azure.com/.default",
+    }
