@@ -1,4 +1,7 @@
 //! Base64 with the standard alphabet (RFC 4648, section 4), for signatures and vectors: small things, none of them on the way of a prompt.
+//! What is, pictures and the like, stays as it is written ([`standard`]).
+
+use crate::json::piece::Text;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -39,6 +42,21 @@ pub fn decode_into(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+/// A text in the standard alphabet, padded. Google takes the one for URLs too, and its own clients send that; other providers refuse it.
+pub fn standard(text: Text<'_>) -> Text<'_> {
+    let is_standard = |said: &[u8]| memchr::memchr3(b'-', b'_', b'\\', said).is_none() && said.len().is_multiple_of(4);
+    match &text {
+        Text::Escaped(said) if is_standard(said) => return text,
+        Text::Plain(said) if is_standard(said.as_bytes()) => return text,
+        _ => {}
+    }
+    let mut said = text.decoded().replace('-', "+").replace('_', "/");
+    while !said.len().is_multiple_of(4) {
+        said.push('=');
+    }
+    Text::plain(said)
+}
+
 fn digit(byte: u8) -> Option<u32> {
     Some(u32::from(match byte {
         b'A'..=b'Z' => byte - b'A',
@@ -54,6 +72,7 @@ fn digit(byte: u8) -> Option<u32> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::borrow::Cow;
 
     /// The examples of RFC 4648, section 10.
     #[test]
@@ -75,6 +94,17 @@ mod tests {
         for wrong in ["Z", "Zg===", "Z!==", "Zm9v Zg"] {
             assert_eq!(decode(wrong.as_bytes()), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn either_alphabet_becomes_the_standard_one() {
+        for (written, expected) in [("+/+/", "+/+/"), ("-_-_", "+/+/"), ("Zg", "Zg=="), ("\\/-8=", "/+8="), ("", "")] {
+            let text = standard(Text::Escaped(Cow::Borrowed(written.as_bytes())));
+            assert_eq!(text.decoded(), expected, "{written}");
+            let is_borrowed = matches!(text, Text::Escaped(Cow::Borrowed(_)));
+            assert_eq!(is_borrowed, written == expected, "only what changes is copied: {written}");
+        }
+        assert_eq!(standard(Text::plain("-_8=")), Text::plain("+/8="));
     }
 
     proptest! {

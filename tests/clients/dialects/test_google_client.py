@@ -49,8 +49,17 @@ def test_a_stream_says_what_the_whole_answer_says(of_google):
     )
 
 
-def test_limits_and_stops(of_google):
+def refused(client, param, **config):
+    """The provider's API has no word for it."""
+    with pytest.raises(errors.ClientError) as refused:
+        ask(client, **config)
+    assert refused.value.status == "INVALID_ARGUMENT" and param in refused.value.message
+
+
+def test_limits_and_stops(of_google, lacks):
     assert ask(of_google, max_output_tokens=2).candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
+    if "stop" in lacks:
+        return refused(of_google, "stop", stop_sequences=[" there"])
     assert ask(of_google, stop_sequences=[" there"]).text == "You said: hello"
 
 
@@ -67,8 +76,10 @@ def test_tools_are_called_together_and_answered(of_google):
     assert ask(of_google, turns, tools=TOOLS, tool_config=none).text
 
 
-def test_a_tool_can_be_demanded(of_google):
+def test_a_tool_can_be_demanded(of_google, lacks):
     calling = {"function_calling_config": {"mode": "ANY", "allowed_function_names": ["time"]}}
+    if "force" in lacks:
+        return refused(of_google, "tool_choice", tools=TOOLS, tool_config=calling)
     assert [name for name, _ in called([ask(of_google, tools=TOOLS, tool_config=calling)])] == ["time"]
 
 

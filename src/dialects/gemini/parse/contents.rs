@@ -4,7 +4,7 @@ use super::{invalid, is_true, known, string, text_part};
 use crate::dialects::canonical::{
     Invalid, Message, Origin, Part, PartBody, Role, Signature, Source, ToolCall, ToolInput, ToolResult,
 };
-use crate::dialects::gemini::{compact, signature};
+use crate::dialects::gemini::{base64, compact, signature};
 use crate::json::Kind;
 use crate::json::piece::{Raw, Text};
 use crate::json::view::{Path, Value};
@@ -314,12 +314,12 @@ impl<'a> Media<'a> {
 }
 
 fn inline<'a>(value: Value<'a>, path: &Path<'_>) -> Result<Option<Media<'a>>, Invalid> {
-    let (mut media_type, mut base64, mut name) = (Text::default(), Text::default(), None);
+    let (mut media_type, mut data, mut name) = (Text::default(), Text::default(), None);
     for (member, value) in known(value, path, "an object")? {
         let at = path.member(&member);
         match &*member {
             "mimeType" => media_type = string(value, &at)?,
-            "data" => base64 = string(value, &at)?,
+            "data" => data = base64::standard(string(value, &at)?),
             "displayName" => name = Some(string(value, &at)?),
             _ => return Err(invalid(&at, "left out: it is not known")),
         }
@@ -328,7 +328,7 @@ fn inline<'a>(value: Value<'a>, path: &Path<'_>) -> Result<Option<Media<'a>>, In
         return Err(invalid(&path.member("mimeType"), "a media type"));
     }
     let kind = Medium::of(&media_type.decoded());
-    Ok(kind.map(|kind| Media { kind, source: Source::Inline { media_type, base64 }, name }))
+    Ok(kind.map(|kind| Media { kind, source: Source::Inline { media_type, base64: data }, name }))
 }
 
 /// A file by its address; one without a type is taken for a picture if it ends like one, and for a document otherwise.
