@@ -46,14 +46,13 @@ pub fn authenticate(
     if snapshot.open_access && snapshot.keys.is_empty() {
         return Ok(());
     }
-    let (bearer, other) = (keys::bearer_token(authorization), other_key(inbound));
-    let mut found = Err(Failure::MissingKey);
+    let is_known = |token, shown| keys::authenticate(snapshot, token, now_s).map(|key| (key, shown));
+    let bearer = keys::bearer_token(authorization);
+    let mut found = bearer.map_or(Err(Failure::MissingKey), |token| is_known(token, authorization));
     // Some clients show a token of their own beside our key: whichever is known counts.
-    for (token, shown) in bearer.map(|token| (token, authorization)).into_iter().chain(other.map(|key| (key, key))) {
-        found = keys::authenticate(snapshot, token, now_s).map(|key| (key, shown));
-        if found.is_ok() {
-            break;
-        }
+    let other = if found.is_ok() { None } else { other_key(inbound) };
+    if let Some(key) = other {
+        found = is_known(key, key);
     }
     match found {
         Ok((key, shown)) => {

@@ -174,8 +174,12 @@ impl<'s> Exchange<'s> {
         let path = inbound.path();
         let below = endpoints::explained(path);
         let (path, explained) = (below.unwrap_or(path), below.is_some());
-        self.settlement.api = endpoints::api(path, inbound.head.speaks);
         let route = endpoints::route(inbound.head.method.as_str(), path);
+        self.settlement.api = match &route {
+            // What has a body is one API's alone.
+            Ok(Route::Api(entry)) if entry.body != BodyKind::None => entry.api,
+            _ => endpoints::api(path, inbound.head.speaks),
+        };
         admit::authenticate(self.current, inbound, client.remembered(), &mut self.settlement)?;
         let body = match route? {
             // Nothing is asked of anybody there.

@@ -361,7 +361,15 @@ impl Exchange<'_> {
     }
 
     /// A header that names what was dropped of the request, and for those who asked, one for what was adapted.
+    #[inline]
     pub fn note_lines(&mut self) {
+        if !self.notes.notes.is_empty() {
+            self.write_notes();
+        }
+    }
+
+    #[cold]
+    fn write_notes(&mut self) {
         for (kind, name) in [(NoteKind::Dropped, "x-ringway-dropped: "), (NoteKind::Adapted, "x-ringway-adapted: ")] {
             if kind == NoteKind::Adapted && !self.explain {
                 continue;

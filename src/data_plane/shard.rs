@@ -114,18 +114,28 @@ pub struct Current {
 /// What this shard remembers of a deployment.
 #[derive(Default)]
 pub struct Standing {
-    parked: RefCell<Option<(u64, Upstream)>>,
+    /// No new attempts before. By itself, because it is all that most plans ask.
+    until_ms: Cell<u64>,
+    why: RefCell<Option<Upstream>>,
 }
 
 impl Standing {
     /// No new attempts until `until_ms`, for the reason given.
     pub fn park(&self, until_ms: u64, why: Upstream) {
-        *self.parked.borrow_mut() = Some((until_ms, why));
+        self.until_ms.set(until_ms);
+        self.why.replace(Some(why));
     }
 
     /// Until when, and why, if it is parked at `now_ms`.
+    #[inline]
     pub fn parked(&self, now_ms: u64) -> Option<(u64, Upstream)> {
-        self.parked.borrow().as_ref().filter(|(until_ms, _)| *until_ms > now_ms).cloned()
+        let until_ms = self.until_ms.get();
+        if until_ms > now_ms { self.why(until_ms) } else { None }
+    }
+
+    #[cold]
+    fn why(&self, until_ms: u64) -> Option<(u64, Upstream)> {
+        self.why.borrow().clone().map(|why| (until_ms, why))
     }
 }
 

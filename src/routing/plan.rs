@@ -69,9 +69,9 @@ pub fn plan_and_tell(
     let mut plan = Plan { candidates: [0; ATTEMPTS_MAX], length: 0 };
     let mut soonest: Option<(u64, Upstream)> = None;
     let model = |index: u32| snapshot.deployments.get(index as usize).map(|deployment| &deployment.upstream_model);
-    let first_model = group.deployments.first().copied().and_then(model);
+    let first = group.deployments.first().copied();
     for &index in &group.deployments {
-        if facts.same_model_only && model(index) != first_model {
+        if facts.same_model_only && model(index) != first.and_then(model) {
             tell(index, Skipped::OtherModel);
             continue;
         }
