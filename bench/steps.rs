@@ -4,7 +4,8 @@
 //! connection that has shown its key before), `scan-*` (the body; `agent` has many short members, `pieces` are what a socket
 //! delivers), `patch` (edits, and the copy that goes upstream), `view` (what is done with a scanned request, patch included), `request`
 //! (scan and view, with everything made anew), `multipart-10k` (looks for the model of a form), `plan`; `answer-head`, `answer` (scan, judge, look for
-//! missing members), `judge` (the same after the scan), `relay-chunk` (pass on one event of a stream, each of which says something else),
+//! missing members), `answer-known` (one that differs from the last in id, time, text and tokens), `judge` (`answer` after the scan),
+//! `relay-chunk` (pass on one event of a stream, each of which says something else),
 //! `unframe-chunk` (its chunked coding), `chunk` (judge one event by itself), `facts` (the same after the scan), `failure` (write one);
 //! `to-*` (a chat request parsed and composed in another dialect), `from-*` (a whole answer of another dialect rendered for a chat client),
 //! `relay-from-*` (one event of a stream, the same way);
@@ -30,6 +31,7 @@ use ringway::{
         openai_chat::{
             answer::{self, Answer},
             error::write_body,
+            known_answers::KnownAnswers,
             pass_through::{PassThrough, Verdict},
             request::{MEMBERS, RequestKind, RequestView},
             stream::{self, ChunkFacts, classify},
@@ -114,6 +116,7 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
         step("plan", || ordered(black_box(&at_rest.current))),
         step("answer-head", || answer_head(black_box(answered.as_bytes()))),
         step("answer", || answer(black_box(text))),
+        step("answer-known", known(ANSWER)),
         step("judge", judge(text)),
         Step { parts: PARTS, ..step("relay-chunk", || stream(black_box(events.as_bytes()))) },
         Step { parts: PARTS, ..step("unframe-chunk", || framing(black_box(framed.as_bytes()))) },
@@ -233,6 +236,30 @@ fn judge(text: &[u8]) -> impl FnMut() {
         patch.clear();
         answer.fill_missing(text, &mut patch).expect("room");
         black_box((&answer, patch.is_empty()));
+    }
+}
+
+/// Answers of one deployment, one after the other.
+fn known(answer: &str) -> impl FnMut() {
+    let words = ["A ring", "Rings, \\n\\nall of them", "It", "\\\"Ring\\\"", "A naïve answer"];
+    let texts: Vec<_> = (0..20)
+        .map(|number| {
+            let text = answer.replace("A ring", &words[number % words.len()].repeat(1 + number));
+            let text = text.replace("1763683200", &(1_763_683_200 + number).to_string());
+            text.replace("AbC", &format!("a{number}C"))
+                .replace(":210,", &format!(":{},", 7 * number))
+                .replace("219", "2190")
+        })
+        .collect();
+    let mut known_answers = KnownAnswers::default();
+    for text in &texts[..2] {
+        let scan = scan(&answer::MEMBERS, text.as_bytes()).expect("well-formed");
+        known_answers.learn(0, true, &scan, text.as_bytes());
+    }
+    let mut number = 0;
+    move || {
+        number = (number + 1) % texts.len();
+        black_box(known_answers.recognise(0, true, black_box(texts[number].as_bytes())).expect("alike"));
     }
 }
 

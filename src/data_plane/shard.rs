@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::snapshot::{EndpointKey, Snapshot},
-    dialects::openai_chat::request,
+    dialects::openai_chat::{known_answers::KnownAnswers, request},
     error::Upstream,
     json::{patch::Patch, scan::Scanner},
     node::{Node, Phase, ShardState},
@@ -88,6 +88,7 @@ pub struct Shard {
     pub patch: RefCell<Patch>,
     /// Scans what has come whole.
     pub scanner: RefCell<Scanner>,
+    pub known_answers: RefCell<KnownAnswers>,
     outboxes: Vec<MailboxSender<Arrival>>,
     body_bytes: Cell<usize>,
     request_count: Cell<u64>,
@@ -195,6 +196,7 @@ impl Shard {
             access_log: RefCell::new(access_log),
             patch: RefCell::default(),
             scanner: RefCell::new(Scanner::new(&request::MEMBERS)),
+            known_answers: RefCell::default(),
             outboxes,
             body_bytes: Cell::new(0),
             request_count: Cell::new(0),

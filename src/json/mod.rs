@@ -7,6 +7,7 @@
 //! - [`strings`] reads and writes strings; [`value`] reads small scalars.
 //! - [`view`] reads all of such a text, member by member.
 //! - [`piece`] carries strings and values from one text into another; [`mod@write`] composes a text.
+//! - [`template`] recognises a text that differs from an earlier one in values only, without a scan.
 //! - [`patch`] changes a few members and leaves every other byte as the sender wrote it.
 //!
 //! Nothing here allocates per member, does I/O or knows any API.
@@ -17,6 +18,7 @@ pub mod scan;
 pub mod stops;
 pub mod string_end;
 pub mod strings;
+pub mod template;
 pub mod value;
 pub mod view;
 pub mod walk;

@@ -29,6 +29,7 @@ use super::{
     strings,
 };
 use crate::limits::JSON_DEPTH_MAX;
+pub(super) use rows::usual_number_end;
 use rows::{closing_of, digits_end};
 use std::fmt;
 

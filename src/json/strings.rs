@@ -83,6 +83,26 @@ fn short_run_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Where the string ends that `at` is inside of: the index of its closing quote. `None` if it is not valid, or not whole.
+#[inline]
+pub(crate) fn valid_end(text: &[u8], at: usize) -> Option<usize> {
+    let mut end = at;
+    loop {
+        end = plain_run_end(text, end);
+        match text.get(end..)? {
+            [b'"', ..] => break,
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => end += 2,
+            [b'\\', b'u', digits @ ..]
+                if digits.iter().take(4).filter(|digit| digit.is_ascii_hexdigit()).count() == 4 =>
+            {
+                end += 6;
+            }
+            _ => return None,
+        }
+    }
+    std::str::from_utf8(&text[at..end]).is_ok().then_some(end)
+}
+
 /// Index after the closing quote of a string that starts at `open` in a well-formed text; the text's length if it is not closed.
 #[inline]
 pub(crate) fn skip_string(text: &[u8], open: usize) -> usize {

@@ -33,13 +33,24 @@ use crate::{
 /// A provider's own refusal of a request is passed on up to this size.
 const REJECTION_BYTES_MAX: usize = 64 * 1024;
 
-/// A JSON answer of which all came in one read: it is judged and passed on from there.
+/// A JSON answer of which all came in one read: it is judged and passed on from there. One that is like the last of its deployment has
+/// been judged with that.
 pub(super) fn judged_in_place(exchange: &mut Exchange<'_>, call: Call, fill: bool) -> Result<Progress, Upstream> {
+    let deployment = exchange.settlement.record.deployment;
+    let mut known_answers = exchange.shard.known_answers.borrow_mut();
+    if let Some(usage) = known_answers.recognise(deployment, fill, call.data()) {
+        exchange.settlement.used(&usage.disjoint());
+        return Ok(Progress::Whole(Whole::InPlace(call)));
+    }
     let mut patch = exchange.shard.patch.borrow_mut();
     let mut scanner = exchange.shard.scanner.borrow_mut();
     let filled = judge(scanner.begin(&answer::MEMBERS), call.data(), fill, &mut patch, &mut exchange.settlement)?;
-    drop(scanner);
-    drop(patch);
+    if filled.is_none()
+        && let Ok(scan) = scanner.finish(call.data())
+    {
+        known_answers.learn(deployment, fill, scan, call.data());
+    }
+    drop((scanner, patch, known_answers));
     Ok(Progress::Whole(match filled {
         None => Whole::InPlace(call),
         Some(filled) => {

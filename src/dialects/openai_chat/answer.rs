@@ -10,7 +10,7 @@
 use super::stream::{Choices, error_span};
 use super::usage::Usage;
 use crate::json::patch::{EDITS_MAX, Patch, PatchError};
-use crate::json::scan::{Members, Scan, ScanError, Scanner};
+use crate::json::scan::{Member, Members, Scan, ScanError, Scanner};
 use crate::json::{Kind, Span, walk};
 
 /// The members to scan an answer for, for whoever scans it as it arrives.
@@ -97,6 +97,13 @@ impl Answer {
         });
         noted
     }
+}
+
+/// The usage of a text that has been scanned for [`MEMBERS`], if it has one and has no error, whatever is between the quotes of its
+/// strings.
+pub(super) fn plain_usage(scan: &Scan) -> Option<Member> {
+    let has_no_error = scan.member(ERROR).is_none_or(|error| error.kind == Kind::Null);
+    scan.member(USAGE).filter(|usage| has_no_error && usage.kind == Kind::Object)
 }
 
 /// What a choice has, as far as [`Answer::fill_missing`] asks.

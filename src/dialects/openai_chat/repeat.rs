@@ -11,7 +11,7 @@
 //! Streams that are of another kind (numbers that change, several choices in turn) are given up after a few attempts, so that
 //! learning costs them next to nothing. An event cut into two pieces is not recognised, only read.
 
-use crate::json::strings::{plain_run_end, skip_string};
+use crate::json::strings::{skip_string, valid_end};
 use std::ops::Range;
 
 /// Longest event that is remembered, in bytes. What is longer is mostly its text, or does not come again.
@@ -54,7 +54,8 @@ impl Repeat {
             if !stream[at..].starts_with(same) {
                 return None;
             }
-            at = string_end(stream, at + same.len())?;
+            let inside = at + same.len();
+            at = valid_end(stream, inside).filter(|end| *end > inside)?;
             from = gap.end;
         }
         let same = &self.text[from..];
@@ -117,26 +118,6 @@ impl Repeat {
         }
         old_at == old.len() && new_at == new.len()
     }
-}
-
-/// Where the string ends that `at` is inside of: the index of its closing quote. `None` if it is empty, not valid, or not whole.
-#[inline]
-fn string_end(stream: &[u8], at: usize) -> Option<usize> {
-    let mut end = at;
-    loop {
-        end = plain_run_end(stream, end);
-        match stream.get(end..)? {
-            [b'"', ..] if end > at => break,
-            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => end += 2,
-            [b'\\', b'u', digits @ ..]
-                if digits.iter().take(4).filter(|digit| digit.is_ascii_hexdigit()).count() == 4 =>
-            {
-                end += 6;
-            }
-            _ => return None,
-        }
-    }
-    std::str::from_utf8(&stream[at..end]).is_ok().then_some(end)
 }
 
 #[cfg(test)]

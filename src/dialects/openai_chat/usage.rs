@@ -32,15 +32,17 @@ const TOKENS_MAX: u64 = 1 << 53;
 impl Usage {
     /// Reads the object at `usage` in a scanned text; `None` if it is another kind of value, such as the null of most chunks.
     pub fn read(text: &[u8], usage: Member) -> Option<Usage> {
-        if usage.kind != Kind::Object {
-            return None;
-        }
+        (usage.kind == Kind::Object).then(|| Usage::read_object(text, usage.value.start as usize))
+    }
+
+    /// Reads the object that starts at `at` in a well-formed text.
+    pub(super) fn read_object(text: &[u8], at: usize) -> Usage {
         let mut read = Usage::default();
-        let at = read.usual_members(text, usage.value.start as usize + 1);
+        let at = read.usual_members(text, at + 1);
         if text.get(at) != Some(&b'}') {
             read.other_members(text, at);
         }
-        Some(read)
+        read
     }
 
     /// The counts without overlaps, as they are priced.

@@ -277,7 +277,7 @@ fn word_of(window: &[u8; WINDOW_BYTES], offset: usize) -> u64 {
 
 /// Index after the number at `at`, if it is one without an exponent and what follows has arrived.
 #[inline(always)]
-fn usual_number_end(text: &[u8], at: usize) -> Option<usize> {
+pub(in crate::json) fn usual_number_end(text: &[u8], at: usize) -> Option<usize> {
     let first = at + usize::from(*text.get(at)? == b'-');
     let mut end = match text.get(first)? {
         b'0' => first + 1,
