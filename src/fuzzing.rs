@@ -197,28 +197,31 @@ pub fn request_head(input: &[u8]) {
 pub fn answer_head(input: &[u8]) {
     use upstream::http1::parse::{Body, parse_head};
     let whole = parse_head(input);
-    does_not_depend_on_cuts(input, &whole, |head| head.bytes, parse_head);
+    does_not_depend_on_cuts(input, &whole, |head| head.frame.bytes, parse_head);
 
     let mut fields = [httparse::EMPTY_HEADER; limits::UPSTREAM_HEADERS_MAX];
     let mut theirs = httparse::Response::new(&mut fields);
     let taken = theirs.parse(input);
     match whole {
         Ok(Some(ours)) => {
-            assert_eq!(taken, Ok(httparse::Status::Complete(ours.bytes)), "accepted, but not by httparse");
+            assert_eq!(taken, Ok(httparse::Status::Complete(ours.frame.bytes)), "accepted, but not by httparse");
             assert_eq!(theirs.code, Some(ours.head.status));
             same_lines(input, theirs.headers);
             if (100..200).contains(&ours.head.status) {
-                assert_eq!(ours.body, Body::Never);
+                assert_eq!(ours.frame.body, Body::Never);
                 return;
             }
             let one = |name| last(theirs.headers, name);
             assert_eq!(ours.head.content_length.map(|length| length.to_string()), one("content-length").map(decimal));
-            assert_eq!(ours.body == Body::Chunked, one("transfer-encoding").is_some() && ours.body != Body::Never);
+            assert_eq!(
+                ours.frame.body == Body::Chunked,
+                one("transfer-encoding").is_some() && ours.frame.body != Body::Never
+            );
             assert_eq!(&ours.head.content_type[..], one("content-type").unwrap_or_default());
             // What goes to the client is a head of its own, in which no value became a line.
             let forward = [b"HTTP/1.1 200\r\n", &ours.head.forward[..], b"\r\n"].concat();
             let again = parse_head(&forward).expect("well-formed").expect("whole");
-            assert_eq!(again.bytes, forward.len());
+            assert_eq!(again.frame.bytes, forward.len());
             assert!(lines_of(&forward).len() <= theirs.headers.len());
         }
         Ok(None) => assert!(!matches!(taken, Ok(httparse::Status::Complete(_))), "httparse has all of it"),

@@ -312,18 +312,15 @@ async fn send<D: Downstream>(
         } else {
             exchange.phase(limits.headers_ms);
         }
-        let head = loop {
-            let waited = wait(client, &exchange.deadline, |cx| call.poll_head(cx)).await;
+        let answered = loop {
+            let waited = wait(client, &exchange.deadline, |cx| call.poll_head(cx, &mut exchange.head)).await;
             if matches!(waited, Waited::Due) && outgoing.stream && exchange.kept_waiting(client) {
                 continue;
             }
             break exchange.unless_over(waited, Upstream::HeadersTimeout)?;
         };
-        match head {
-            Ok(head) => {
-                exchange.head = head;
-                return Ok(call);
-            }
+        match answered {
+            Ok(()) => return Ok(call),
             Err(Upstream::ResetBeforeAnswer) if call.is_reused() && !fresh && !outgoing.is_spent() => fresh = true,
             Err(failure) => return Err(failure.into()),
         }

@@ -6,7 +6,7 @@ use crate::{
     data_plane::{
         downstream::BodyError,
         peers::*,
-        upstream::{UpstreamContext, pool::Pool},
+        upstream::{UpstreamContext, answer_head::AnswerHead, pool::Pool},
     },
     dialects::openai_chat::pass_through::PassThrough,
 };
@@ -100,7 +100,9 @@ async fn called(context: &Rc<UpstreamContext>, address: SocketAddr, http: HttpVe
     let lease = pool.lease(5_000).await.expect("a connection");
     let deployment = deployment();
     let mut call = lease.call(request(&deployment, &endpoint, "/", vec![]));
-    assert_eq!(poll_fn(|cx| call.poll_head(cx)).await.map(|head| head.status), Ok(200));
+    let mut head = AnswerHead::default();
+    assert_eq!(poll_fn(|cx| call.poll_head(cx, &mut head)).await, Ok(()));
+    assert_eq!(head.status, 200);
     (call, pool)
 }
 

@@ -55,6 +55,14 @@ impl AnswerHead {
         AnswerHead { status, ..AnswerHead::default() }
     }
 
+    /// Becomes the head of another answer, in its place: it is too large to be moved about.
+    #[inline]
+    pub fn begin(&mut self, status: u16) {
+        let mut forward = std::mem::take(&mut self.forward);
+        forward.clear();
+        *self = AnswerHead { status, forward, ..AnswerHead::default() };
+    }
+
     /// Takes note of one header. Names are tokens, compared without regard to case.
     pub fn header(&mut self, name: &str, value: &[u8]) {
         let name = name.as_bytes();

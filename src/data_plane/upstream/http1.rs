@@ -20,7 +20,7 @@ use std::{
 };
 
 pub mod parse;
-use parse::{BadAnswer, Body, parse_head};
+use parse::{BadAnswer, Body, read_head};
 
 /// A body up to this goes out in one buffer with its head: copying it costs less than a second write.
 const COPIED_BODY_BYTES_MAX: usize = 16 * 1024;
@@ -182,18 +182,16 @@ impl Call {
         self.upload = Upload::Whole;
     }
 
-    /// The answer's head. Sends what is staged meanwhile. An answer may come before all was sent.
+    /// Ready when the answer's head is in `head`. Sends what is staged meanwhile. An answer may come before all was sent.
     ///
     /// # Errors
     /// `ResetBeforeAnswer` when the connection ended without an answer, `BadResponse` when it is not HTTP.
-    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Upstream>> {
+    pub fn poll_head(&mut self, cx: &mut Context<'_>, head: &mut AnswerHead) -> Poll<Result<(), Upstream>> {
         loop {
             // A failed write is no verdict: the peer may have answered and closed. Reading tells.
             let _ = self.lease.transport.poll_flush(cx);
-            if self.at < self.lease.buffer.len()
-                && let Some(head) = self.take_head()?
-            {
-                return Poll::Ready(Ok(head));
+            if self.at < self.lease.buffer.len() && self.take_head(head)? {
+                return Poll::Ready(Ok(()));
             }
             let seen = self.lease.buffer.len();
             if seen > UPSTREAM_HEAD_BYTES_MAX {
@@ -231,29 +229,30 @@ impl Call {
         Poll::Ready(read)
     }
 
-    /// Takes a head from the buffer if one is complete; interim answers are skipped.
-    fn take_head(&mut self) -> Result<Option<AnswerHead>, Upstream> {
+    /// Takes a head from the buffer, if one is complete; interim answers are skipped.
+    fn take_head(&mut self, head: &mut AnswerHead) -> Result<bool, Upstream> {
         loop {
             let bytes = &self.lease.buffer[self.at..];
-            let Some(parsed) = parse_head(bytes).map_err(|BadAnswer| Upstream::BadResponse)? else { return Ok(None) };
-            self.at += parsed.bytes;
-            let status = parsed.head.status;
-            if (100..200).contains(&status) {
+            let Some(frame) = read_head(bytes, head).map_err(|BadAnswer| Upstream::BadResponse)? else {
+                return Ok(false);
+            };
+            self.at += frame.bytes;
+            if (100..200).contains(&head.status) {
                 self.interims += 1;
                 // 101 would change the protocol, which was never asked for.
-                if status == 101 || self.interims > INTERIM_ANSWERS_MAX {
+                if head.status == 101 || self.interims > INTERIM_ANSWERS_MAX {
                     return Err(Upstream::BadResponse);
                 }
                 continue;
             }
-            self.framing = match parsed.body {
+            self.framing = match frame.body {
                 Body::Never => Framing::Ended,
                 Body::Length(length) => Framing::Length(length),
                 Body::Chunked => Framing::Chunked(ChunkedDecoder::default()),
                 Body::UntilClose => Framing::UntilClose,
             };
-            self.keep_alive = parsed.keep_alive;
-            return Ok(Some(parsed.head));
+            self.keep_alive = frame.keep_alive;
+            return Ok(true);
         }
     }
 

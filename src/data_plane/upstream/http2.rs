@@ -408,11 +408,11 @@ impl Call {
         Call { response, body, answer: None, data: Bytes::new(), interims: 0, failure, slot }
     }
 
-    /// The answer's head. Sends the body meanwhile; an answer may come before all of it was sent.
+    /// Ready when the answer's head is in `head`. Sends the body meanwhile; an answer may come before all of it was sent.
     ///
     /// # Errors
     /// `ResetBeforeAnswer` when the peer refused the stream or the connection ended, `BadResponse` when the answer is not HTTP/2.
-    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Upstream>> {
+    pub fn poll_head(&mut self, cx: &mut Context<'_>, head: &mut AnswerHead) -> Poll<Result<(), Upstream>> {
         self.body.poll_send(cx);
         let Some(response) = &mut self.response else {
             return Poll::Ready(Err(self.failure.clone().unwrap_or(Upstream::BadResponse)));
@@ -429,13 +429,13 @@ impl Call {
         }
         match ready!(Pin::new(response).poll(cx)) {
             Ok(answer) => {
-                let mut head = AnswerHead::new(answer.status().as_u16());
+                head.begin(answer.status().as_u16());
                 for (name, value) in answer.headers() {
                     head.header(name.as_str(), value.as_bytes());
                 }
                 self.response = None;
                 self.answer = Some(answer.into_body());
-                Poll::Ready(Ok(head))
+                Poll::Ready(Ok(()))
             }
             Err(error) => Poll::Ready(Err(self.fail(classify(&error, false)))),
         }

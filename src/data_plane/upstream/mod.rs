@@ -137,13 +137,13 @@ macro_rules! either {
 }
 
 impl Call {
-    /// The answer's head. Sends the body meanwhile.
+    /// Ready when the answer's head is in `head`. Sends the body meanwhile.
     ///
     /// # Errors
     /// Why there is none.
     #[inline]
-    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Upstream>> {
-        either!(self, call => call.poll_head(cx))
+    pub fn poll_head(&mut self, cx: &mut Context<'_>, head: &mut AnswerHead) -> Poll<Result<(), Upstream>> {
+        either!(self, call => call.poll_head(cx, head))
     }
 
     /// Ready with `true` when `data` is not empty, with `false` at the clean end of the answer.

@@ -19,7 +19,13 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub struct ParsedHead {
     pub head: AnswerHead,
-    /// Bytes of it, with the empty line at its end.
+    pub frame: Frame,
+}
+
+/// What of a head concerns its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Bytes of the head, with the empty line at its end.
     pub bytes: usize,
     pub body: Body,
     /// The peer means to go on after this answer.
@@ -45,6 +51,18 @@ pub struct BadAnswer;
 /// # Errors
 /// It is no HTTP, or its framing is ambiguous.
 pub fn parse_head(bytes: &[u8]) -> Result<Option<ParsedHead>, BadAnswer> {
+    let mut head = AnswerHead::default();
+    let frame = read_head(bytes, &mut head)?;
+    Ok(frame.map(|frame| ParsedHead { head, frame }))
+}
+
+/// As `parse_head`, into the place where the head will stay. What `head` was is forgotten, and what it is counts only when it has come
+/// whole.
+///
+/// # Errors
+/// As there.
+#[inline]
+pub fn read_head(bytes: &[u8], head: &mut AnswerHead) -> Result<Option<Frame>, BadAnswer> {
     let mut lines = FieldLines::new(bytes, UPSTREAM_HEADERS_MAX);
     let line = match lines.start_line() {
         Ok(line) => line,
@@ -54,7 +72,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<ParsedHead>, BadAnswer> {
     };
     let (status, is_http11) = status_line(line).ok_or(BadAnswer)?;
     let is_interim = (100..200).contains(&status);
-    let mut head = AnswerHead::new(status);
+    head.begin(status);
     let mut is_chunked = false;
     let mut keep_alive = is_http11;
     loop {
@@ -95,7 +113,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<ParsedHead>, BadAnswer> {
         (false, Some(length)) => Body::Length(length),
         (false, None) => Body::UntilClose,
     };
-    Ok(Some(ParsedHead { head, bytes: lines.taken(), body, keep_alive }))
+    Ok(Some(Frame { bytes: lines.taken(), body, keep_alive }))
 }
 
 #[cold]

@@ -29,8 +29,16 @@ fn call(connection: &Rc<Connection>, endpoint: &Endpoint, path: &str, pieces: Ve
     connection.lease().expect("room").call(request(&deployment, endpoint, path, pieces))
 }
 
+impl Call {
+    /// As `poll_head`, for whoever asks for the status only.
+    pub fn poll_status(&mut self, cx: &mut Context<'_>) -> Poll<Result<u16, Upstream>> {
+        let mut head = AnswerHead::default();
+        self.poll_head(cx, &mut head).map_ok(|()| head.status)
+    }
+}
+
 async fn head(call: &mut Call) -> Result<u16, Upstream> {
-    poll_fn(|cx| call.poll_head(cx)).await.map(|head| head.status)
+    poll_fn(|cx| call.poll_status(cx)).await
 }
 
 async fn body(call: &mut Call) -> Result<Vec<u8>, Upstream> {
@@ -179,7 +187,7 @@ fn hundred_calls_share_one_connection() {
             poll_fn(|cx| {
                 for (call, answer) in calls.iter_mut().zip(&mut answers) {
                     if answer.is_none()
-                        && (call.sent_anything_back() || call.poll_head(cx).is_ready())
+                        && (call.sent_anything_back() || call.poll_status(cx).is_ready())
                         && call.poll_data(cx).is_ready()
                     {
                         *answer = Some(String::from_utf8_lossy(call.data()).into_owned());
@@ -208,7 +216,7 @@ fn large_upload_through_small_windows_arrives_and_is_not_buffered() {
         let shared = Rc::new(vec![b'b'; 5_000_000]);
         let pieces = vec![owned(100_000), Piece::Shared(shared.clone(), 0..5_000_000), owned(5)];
         let mut call = call(&connection, &endpoint, "/echo", pieces);
-        assert!(poll_fn(|cx| Poll::Ready(call.poll_head(cx))).await.is_pending());
+        assert!(poll_fn(|cx| Poll::Ready(call.poll_status(cx))).await.is_pending());
         // A first poll may hand over one buffer's worth, not the body.
         assert!(call.body.queued_bytes >= 5_100_005 - limits::H2_SEND_BUFFER_BYTES);
         assert_eq!(whole(&mut call).await, Ok((200, b"5100005".to_vec())));
@@ -357,7 +365,7 @@ fn dropped_call_reaches_the_peer_as_a_cancelled_stream() {
         let connection = open(&context, &endpoint).await.expect("open");
         // Before the head, with most of the body unsent; in the middle of the answer; and all sent but unread.
         let mut call_before = call(&connection, &endpoint, "/silent", vec![owned(1_000_000)]);
-        assert!(poll_fn(|cx| Poll::Ready(call_before.poll_head(cx))).await.is_pending());
+        assert!(poll_fn(|cx| Poll::Ready(call_before.poll_status(cx))).await.is_pending());
         let mut call_within = call(&connection, &endpoint, "/hold/3000", vec![]);
         assert_eq!(head(&mut call_within).await, Ok(200));
         assert_eq!(poll_fn(|cx| call_within.poll_data(cx)).await, Ok(true));
@@ -427,7 +435,7 @@ fn connection_that_breaks_fails_its_calls_by_what_they_had() {
             let endpoint = plain(peer.address);
             let connection = open(&context, &endpoint).await.expect("open");
             let mut waiting = call(&connection, &endpoint, "/silent", vec![]);
-            assert!(poll_fn(|cx| Poll::Ready(waiting.poll_head(cx))).await.is_pending());
+            assert!(poll_fn(|cx| Poll::Ready(waiting.poll_status(cx))).await.is_pending());
             let mut within = call(&connection, &endpoint, "/hold/10", vec![]);
             assert_eq!(head(&mut within).await, Ok(200));
             assert_eq!(poll_fn(|cx| within.poll_data(cx)).await, Ok(true));
@@ -457,7 +465,7 @@ fn streams_above_the_goaways_last_are_safe_to_retry_and_the_others_go_on() {
         let connection = open(&context, &endpoint).await.expect("open");
         let mut below = call(&connection, &endpoint, "/", vec![]);
         let mut above = call(&connection, &endpoint, "/", vec![]);
-        assert!(poll_fn(|cx| Poll::Ready(below.poll_head(cx))).await.is_pending());
+        assert!(poll_fn(|cx| Poll::Ready(below.poll_status(cx))).await.is_pending());
         assert_eq!(head(&mut above).await, Err(Upstream::ResetBeforeAnswer));
         assert_eq!(whole(&mut below).await, Ok((200, b"ok".to_vec())));
         drop((below, above));
@@ -485,7 +493,7 @@ fn stream_limit_that_falls_to_one_is_obeyed() {
         let connection = open(&context, &endpoint).await.expect("open");
         assert_eq!(connection.room(), 10);
         let mut first = call(&connection, &endpoint, "/", vec![]);
-        assert!(poll_fn(|cx| Poll::Ready(first.poll_head(cx))).await.is_pending());
+        assert!(poll_fn(|cx| Poll::Ready(first.poll_status(cx))).await.is_pending());
         until("the limit falls", || connection.streams_max() == 1).await;
         assert_eq!(connection.room(), 0);
         assert!(connection.lease().is_none());
@@ -520,12 +528,12 @@ fn body_waits_at_a_window_of_zero_and_can_be_cancelled_there() {
             let before = received.get();
             let deadline = context.deadlines.slot();
             deadline.set_in_ms(20);
-            let waited = poll_fn(|cx| match call.poll_head(cx) {
+            let waited = poll_fn(|cx| match call.poll_status(cx) {
                 Poll::Pending => deadline.poll_due(cx).map(|()| None),
                 Poll::Ready(head) => Poll::Ready(Some(head)),
             })
             .await;
-            assert_eq!(waited.map(|head| head.map(|head| head.status)), None);
+            assert_eq!(waited, None);
             assert_eq!(call.body.queued_bytes, size);
             assert_eq!(received.get(), before);
         }
@@ -548,7 +556,7 @@ fn small_body_that_h2_holds_at_a_window_of_zero_is_cancelled_at_once() {
         let endpoint = plain(address);
         let connection = open(&context, &endpoint).await.expect("open");
         let mut call = call(&connection, &endpoint, "/", vec![owned(100)]);
-        assert!(poll_fn(|cx| Poll::Ready(call.poll_head(cx))).await.is_pending());
+        assert!(poll_fn(|cx| Poll::Ready(call.poll_status(cx))).await.is_pending());
         assert!(call.body.is_sent);
         until("the head arrives", || heard.try_recv().is_ok()).await;
         drop(call);

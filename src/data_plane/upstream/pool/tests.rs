@@ -120,7 +120,7 @@ fn hold(pool: &Rc<Pool>, lease: Lease) -> Call {
 async fn echo(pool: &Rc<Pool>, lease: Lease) {
     let deployment = deployment();
     let mut call = http2(lease).call(request(&deployment, &pool.endpoint, "/echo", vec![]));
-    assert_eq!(poll_fn(|cx| call.poll_head(cx)).await.map(|head| head.status), Ok(200));
+    assert_eq!(poll_fn(|cx| call.poll_status(cx)).await, Ok(200));
     while poll_fn(|cx| call.poll_data(cx)).await.expect("data") {
         call.consume(call.data().len());
     }
@@ -448,7 +448,7 @@ fn aged_connection_goes_when_its_replacement_is_warm() {
         until("a connection is warm", || pool.warm() == 1).await;
         let old = pool.http2.borrow()[0].connection.clone();
         let mut call = hold(&pool, at_once(&pool).await.expect("warm"));
-        assert!(poll_fn(|cx| Poll::Ready(call.poll_head(cx))).await.is_pending());
+        assert!(poll_fn(|cx| Poll::Ready(call.poll_status(cx))).await.is_pending());
         turn(539_999);
         assert_eq!((pool.connecting.get(), old.state()), (0, State::Open));
         turn(600_001);
@@ -492,17 +492,17 @@ fn half_dead_connection_is_replaced() {
         until("a connection is warm", || pool.warm() == 1).await;
         let mut call = hold(&pool, at_once(&pool).await.expect("warm"));
         for after_ms in [15_000, 19_999, 20_000] {
-            assert!(poll_fn(|cx| Poll::Ready(call.poll_head(cx))).await.is_pending());
+            assert!(poll_fn(|cx| Poll::Ready(call.poll_status(cx))).await.is_pending());
             context.deadlines.tick(begun_ms + after_ms);
             pool.maintain(begun_ms + after_ms);
             rt::sleep_ms(1).await;
         }
-        assert_eq!(poll_fn(|cx| call.poll_head(cx)).await.err(), Some(Upstream::ResetBeforeAnswer));
+        assert_eq!(poll_fn(|cx| call.poll_status(cx)).await.err(), Some(Upstream::ResetBeforeAnswer));
         assert_eq!(count(&context, Counter::UpstreamPingTimeouts), 1);
         drop(call);
         until("the replacement is warm", || pool.warm() == 1).await;
         let mut call = hold(&pool, at_once(&pool).await.expect("warm"));
-        assert_eq!(poll_fn(|cx| call.poll_head(cx)).await.map(|head| head.status), Ok(200));
+        assert_eq!(poll_fn(|cx| call.poll_status(cx)).await, Ok(200));
         drop(go);
         peer.end().await;
     });
@@ -629,7 +629,7 @@ fn closed_pool_lets_calls_finish_and_takes_no_more() {
         pool.close();
         assert_eq!((pool.warm(), warm_gauge(&context)), (0, 0));
         assert_eq!(pool.lease(1_000).await.err(), Some(Upstream::Connect));
-        assert_eq!(poll_fn(|cx| call.poll_head(cx)).await.map(|head| head.status), Ok(200));
+        assert_eq!(poll_fn(|cx| call.poll_status(cx)).await, Ok(200));
         drop(call);
         peer.see(Event::Closed).await;
         pool.maintain(context.deadlines.now_ms());

@@ -2,8 +2,12 @@ use super::*;
 
 fn check(head: &str, status: u16, body: Body, keep_alive: bool) {
     let parsed = parse_head(head.as_bytes()).expect("accepted").expect("whole");
-    assert_eq!((parsed.head.status, parsed.body, parsed.keep_alive), (status, body, keep_alive), "{head:?}");
-    assert_eq!(parsed.bytes, head.len());
+    assert_eq!(
+        (parsed.head.status, parsed.frame.body, parsed.frame.keep_alive),
+        (status, body, keep_alive),
+        "{head:?}"
+    );
+    assert_eq!(parsed.frame.bytes, head.len());
 }
 
 #[test]
