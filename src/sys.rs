@@ -6,7 +6,11 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
 #![allow(unsafe_code)]
 
-use crate::json::scan::{ScanError, Scanner};
+use crate::json::{
+    scan::{ScanError, Scanner},
+    skip,
+    stops::Portable,
+};
 use monoio::{
     io::{OwnedReadHalf, OwnedWriteHalf},
     net::{TcpStream, UnixStream},
@@ -45,6 +49,35 @@ pub fn plain_end_widest(text: &[u8], at: usize) -> usize {
         #[cfg(target_arch = "x86_64")]
         Vectors::Avx512 | Vectors::Avx2 => unsafe { crate::json::stops::avx2::plain_end(text, at) },
         _ => at,
+    }
+}
+
+/// Where a string ends, as [`skip::string_end`] has it, with the widest instructions that this processor has.
+#[inline]
+pub fn string_end_widest(text: &[u8], from: usize) -> usize {
+    match vectors() {
+        // SAFETY: `string_end_avx512` is safe but for the features that it is compiled for, and the processor has said that it has them.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx512 => unsafe { skip::string_end_avx512(text, from) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx2 => unsafe { skip::string_end_avx2(text, from) },
+        _ => skip::string_end(Portable, text, from),
+    }
+}
+
+/// Where a container ends, as [`skip::container_end`] has it, with the widest instructions that this processor has.
+#[inline]
+pub fn container_end_widest(text: &[u8], from: usize) -> usize {
+    match vectors() {
+        // SAFETY: `container_end_avx512` is safe but for the features that it is compiled for, and the processor has said that it has
+        // them.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx512 => unsafe { skip::container_end_avx512(text, from) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx2 => unsafe { skip::container_end_avx2(text, from) },
+        _ => skip::container_end(Portable, text, from),
     }
 }
 
@@ -291,6 +324,25 @@ pub fn scan_each_way(scanner: &Scanner, text: &[u8]) -> Vec<(&'static str, Resul
         if found == Vectors::Avx512 {
             // SAFETY: as in `scan_widest`.
             add("AVX-512", &|scanner| unsafe { scanner.run_avx512(text) });
+        }
+    }
+    ways
+}
+
+/// What the tests compare: where the string and where the container ends that `from` is inside of, each way that this processor has.
+#[cfg(test)]
+pub fn skip_each_way(text: &[u8], from: usize) -> Vec<(usize, usize)> {
+    let mut ways = vec![(skip::string_end(Portable, text, from), skip::container_end(Portable, text, from))];
+    #[cfg(target_arch = "x86_64")]
+    {
+        let found = ask_for_vectors();
+        if found != Vectors::None {
+            // SAFETY: as in `string_end_widest`; what has wider vectors has these too.
+            ways.push(unsafe { (skip::string_end_avx2(text, from), skip::container_end_avx2(text, from)) });
+        }
+        if found == Vectors::Avx512 {
+            // SAFETY: as in `string_end_widest`.
+            ways.push(unsafe { (skip::string_end_avx512(text, from), skip::container_end_avx512(text, from)) });
         }
     }
     ways

@@ -1,7 +1,7 @@
 //! JSON as a gateway needs it: spans found in one validating pass, small patches, no tree.
 //!
 //! - [`scan`] validates a body as it arrives and finds its top-level members.
-//! - [`walk`] looks further into a text that `scan` has accepted.
+//! - [`walk`] looks further into a text that `scan` has accepted; [`skip`] passes over what is long in it.
 //! - [`stops`] finds where a string may end, 64 bytes at a time.
 //! - [`string_end`] validates the inside of a string on the way to its end.
 //! - [`strings`] reads and writes strings; [`value`] reads small scalars.
@@ -15,6 +15,7 @@
 pub mod patch;
 pub mod piece;
 pub mod scan;
+pub mod skip;
 pub mod stops;
 pub mod string_end;
 pub mod strings;

@@ -16,6 +16,11 @@ pub enum Ask {
     Foreign,
     /// Only what may stand behind a backslash; not all that may, and never `u`.
     UsualEscapes,
+    Quotes,
+    /// Brackets of both forms that open.
+    Opens,
+    /// The same that close.
+    Closes,
 }
 
 /// Ways to look at a block.
@@ -77,6 +82,10 @@ impl Look for Portable {
                 Ask::Backslashes => !(word | is_other(low, b'\\')),
                 Ask::Foreign => word,
                 Ask::UsualEscapes => !(word | is_other(low, b'"') & is_other(low, b'n')),
+                Ask::Quotes => !(word | is_other(low, b'"')),
+                // The two forms differ in one bit.
+                Ask::Opens => !(word | is_other(low | (EACH * 0x20), b'{')),
+                Ask::Closes => !(word | is_other(low | (EACH * 0x20), b'}')),
             };
             // The product moves the high bit of each byte into the uppermost byte, the lowest first.
             mask << 8 | ((found & HIGH) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
@@ -128,6 +137,9 @@ pub(crate) mod avx2 {
                 Ask::Backslashes => backslash(bytes),
                 Ask::Foreign => bytes,
                 Ask::UsualEscapes => usual_escape(bytes),
+                Ask::Quotes => equal(bytes, b'"'),
+                Ask::Opens => equal(lower(bytes), b'{'),
+                Ask::Closes => equal(lower(bytes), b'}'),
             };
             _mm256_movemask_epi8(found) as u32
         };
@@ -201,7 +213,20 @@ pub(crate) mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn backslash(bytes: __m256i) -> __m256i {
-        _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'\\' as i8))
+        equal(bytes, b'\\')
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn equal(bytes: __m256i, byte: u8) -> __m256i {
+        _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8))
+    }
+
+    /// With the bit set in which the two forms of brackets differ.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn lower(bytes: __m256i) -> __m256i {
+        _mm256_or_si256(bytes, _mm256_set1_epi8(0x20))
     }
 
     /// A shuffle gives each byte the one escape that it can be, chosen by its lower four bits. Of a byte above 0x7F it makes 0, which it
@@ -241,7 +266,9 @@ pub(crate) mod avx512 {
     #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,popcnt")]
     pub(crate) fn mask(block: &[u8; 64], of: Ask) -> u64 {
         let bytes = load(block);
-        let backslashes = || _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'\\' as i8));
+        let equal = |bytes, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
+        let backslashes = || equal(bytes, b'\\');
+        let lower = || _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
         match of {
             Ask::Stops => {
                 let flipped = _mm512_xor_si512(bytes, _mm512_set1_epi8(0x02));
@@ -253,6 +280,9 @@ pub(crate) mod avx512 {
                 let by_low_bits = load(&super::USUAL_ESCAPES);
                 _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(by_low_bits, bytes), bytes)
             }
+            Ask::Quotes => equal(bytes, b'"'),
+            Ask::Opens => equal(lower(), b'{'),
+            Ask::Closes => equal(lower(), b'}'),
         }
     }
 

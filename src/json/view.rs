@@ -1,7 +1,7 @@
 //! A value of a scanned text, to be read member by member: for whoever reads all of a text, where [`super::walk`] finds a few places.
 //!
-//! Nothing is validated again, nothing is copied. A value is passed over once at each level that it is nested in, at the speed of
-//! [`super::walk::value_end`].
+//! Nothing is validated again, nothing is copied. Where a value ends is looked for when somebody asks, or goes on to the next one: a
+//! value is passed over once at each level that it is nested in but the uppermost, at the speed of [`super::skip`].
 
 use super::piece::{Raw, Text};
 use super::{Kind, Span, is_space, strings, value, walk};
@@ -11,36 +11,49 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'a> {
     text: &'a [u8],
-    span: Span,
+    start: u32,
+    /// 0 until it is known.
+    end: u32,
 }
 
 impl<'a> Value<'a> {
     /// The value that a scanned text is.
     pub fn root(text: &'a [u8]) -> Value<'a> {
-        let start = text.iter().position(|byte| !is_space(*byte)).unwrap_or(text.len());
-        Value::at(text, start)
+        Value::at(text, solid(text, 0))
     }
 
     /// The value that starts at `at`.
     pub fn at(text: &'a [u8], at: usize) -> Value<'a> {
-        Value { text, span: walk::value(text, at) }
+        Value { text, start: at as u32, end: 0 }
     }
 
+    /// The same, and where it ends.
+    #[inline(always)]
+    fn passed(text: &'a [u8], at: usize) -> (Value<'a>, usize) {
+        let end = walk::usual_value_end(text, at);
+        (Value { text, start: at as u32, end: end as u32 }, end)
+    }
+
+    #[inline]
     pub fn kind(self) -> Kind {
-        walk::kind_at(self.text, self.span.start as usize)
+        walk::kind_at(self.text, self.start as usize)
     }
 
+    #[inline]
     pub fn is_null(self) -> bool {
         self.kind() == Kind::Null
     }
 
     /// As it is written.
+    #[inline]
     pub fn bytes(self) -> &'a [u8] {
-        self.span.of(self.text)
+        self.span().of(self.text)
     }
 
+    #[inline]
     pub fn span(self) -> Span {
-        self.span
+        let end = if self.end == 0 { walk::value_end(self.text, self.start as usize) as u32 } else { self.end };
+        Span { start: self.start, end }
     }
 
     pub fn raw(self) -> Raw<'a> {
@@ -53,7 +66,7 @@ impl<'a> Value<'a> {
     }
 
     pub fn u64(self) -> Option<u64> {
-        value::u64_in(self.text, self.span)
+        value::u64_in(self.text, self.span())
     }
 
     pub fn bool(self) -> Option<bool> {
@@ -66,25 +79,44 @@ impl<'a> Value<'a> {
     }
 
     /// Its members in order; none if it is no object. A name with escapes is decoded.
+    #[inline]
     pub fn members(self) -> Members<'a> {
-        let inside = matches!(self.kind(), Kind::Object).then_some(self.span.start as usize + 1);
-        Members { text: self.text, at: inside }
+        Members { text: self.text, at: self.inside(Kind::Object) }
     }
 
     /// Its elements in order; none if it is no array.
+    #[inline]
     pub fn elements(self) -> Elements<'a> {
-        let inside = matches!(self.kind(), Kind::Array).then_some(self.span.start as usize + 1);
-        Elements { text: self.text, at: inside }
+        Elements { text: self.text, at: self.inside(Kind::Array) }
+    }
+
+    /// Where its first value may be, if it is a container of this kind.
+    #[inline]
+    fn inside(self, kind: Kind) -> usize {
+        if self.kind() == kind { self.start as usize + 1 } else { self.text.len() }
     }
 
     /// The last member with this name: where a name appears twice, decoders take the last.
     pub fn get(self, name: &str) -> Option<Value<'a>> {
-        self.members().filter(|(found, _)| **found == *name.as_bytes()).last().map(|(_, value)| value)
+        let [found] = self.pick([name]);
+        found
     }
 
     /// As `get`, for a member that is not null.
     pub fn some(self, name: &str) -> Option<Value<'a>> {
         self.get(name).filter(|value| !value.is_null())
+    }
+
+    /// As `get`, for several names in one pass.
+    #[inline]
+    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Value<'a>>; N] {
+        let mut found = [None; N];
+        for (name, value) in self.members() {
+            if let Some(place) = names.iter().position(|wanted| wanted.as_bytes() == &*name) {
+                found[place] = Some(value);
+            }
+        }
+        found
     }
 }
 
@@ -92,61 +124,80 @@ impl<'a> Value<'a> {
 #[derive(Debug, Clone)]
 pub struct Members<'a> {
     text: &'a [u8],
-    at: Option<usize>,
+    /// Where the next member may be; the text's length behind the last.
+    at: usize,
 }
 
 impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, [u8]>, Value<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let at = solid(self.text, self.at.take()?);
-        if self.text.get(at) != Some(&b'"') {
+        let text = self.text;
+        let at = solid(text, self.at);
+        if text.get(at) != Some(&b'"') {
+            self.at = text.len();
             return None;
         }
-        let key = walk::value(self.text, at);
-        let inner = &self.text[at + 1..(key.end as usize).saturating_sub(1).max(at + 1)];
-        let name = match inner.contains(&b'\\') {
-            false => Cow::Borrowed(inner),
-            true => Cow::Owned(strings::decode_lossy(inner).into_bytes()),
+        let quote = walk::plain_end(text, at + 1);
+        // No escape and no white space, as usual.
+        let (name, value_at) = match walk::ahead(text, quote) {
+            Some([b'"', b':', next]) if *next > b' ' => (Cow::Borrowed(text.get(at + 1..quote)?), quote + 2),
+            _ => unusual_name(text, at),
         };
-        let colon = solid(self.text, key.end as usize);
-        let value = Value::at(self.text, solid(self.text, colon + 1));
-        self.at = Some(after_comma(self.text, value.span.end as usize));
+        let (value, end) = Value::passed(text, value_at);
+        self.at = after_comma(text, end);
         Some((name, value))
     }
+}
+
+/// The name that starts at `open`, with an escape or with white space behind it, and where its value starts.
+#[inline(never)]
+fn unusual_name(text: &[u8], open: usize) -> (Cow<'_, [u8]>, usize) {
+    let end = walk::string_end(text, open);
+    let inner = text.get(open + 1..end.saturating_sub(1)).unwrap_or_default();
+    let name = match memchr::memchr(b'\\', inner) {
+        None => Cow::Borrowed(inner),
+        Some(_) => Cow::Owned(strings::decode_lossy(inner).into_bytes()),
+    };
+    let colon = solid(text, end);
+    (name, solid(text, colon + 1))
 }
 
 /// The elements of an array.
 #[derive(Debug, Clone)]
 pub struct Elements<'a> {
     text: &'a [u8],
-    at: Option<usize>,
+    /// As in [`Members`].
+    at: usize,
 }
 
 impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
     fn next(&mut self) -> Option<Value<'a>> {
-        let at = solid(self.text, self.at.take()?);
+        let at = solid(self.text, self.at);
         if matches!(self.text.get(at), None | Some(b']' | b'}' | b',' | b':')) {
+            self.at = self.text.len();
             return None;
         }
-        let value = Value::at(self.text, at);
+        let (value, end) = Value::passed(self.text, at);
         // A text that was never scanned must not keep anybody here.
-        self.at = Some(after_comma(self.text, value.span.end as usize).max(at + 1));
+        self.at = after_comma(self.text, end).max(at + 1);
         Some(value)
     }
 }
 
 /// Index of the first byte from `at` on that is no white space.
+#[inline(always)]
 fn solid(text: &[u8], mut at: usize) -> usize {
-    while text.get(at).is_some_and(|byte| is_space(*byte)) {
+    while text.get(at).is_some_and(|byte| *byte <= b' ' && is_space(*byte)) {
         at += 1;
     }
     at
 }
 
 /// Index after the comma that follows a value, or of whatever ends its container.
+#[inline(always)]
 fn after_comma(text: &[u8], end: usize) -> usize {
     let at = solid(text, end);
     if text.get(at) == Some(&b',') { at + 1 } else { at }

@@ -1,8 +1,8 @@
 //! Steps through the members of an object or the elements of an array, in a text that [`super::scan`] has accepted.
 //!
 //! The caller is told where each value begins, and says where it ends if it has stepped through it itself: so a reader of nested
-//! objects passes over each byte once. A value that nobody wants is skipped by counting brackets outside strings, not by
-//! recursion, so depth costs nothing.
+//! objects passes over each byte once. A value that nobody wants is skipped by counting brackets outside strings ([`super::skip`]), not
+//! by recursion, so depth costs nothing.
 //!
 //! Senders write most of an answer the same way every time. [`after`] passes such a stretch in one comparison, and
 //! [`rest_of_members`] goes on from wherever that ends, so what is found does not depend on it.
@@ -83,7 +83,7 @@ pub(super) fn place(at: usize) -> usize {
 
 /// The bytes from `at` on.
 #[inline(always)]
-fn ahead<const N: usize>(text: &[u8], at: usize) -> Option<&[u8; N]> {
+pub(super) fn ahead<const N: usize>(text: &[u8], at: usize) -> Option<&[u8; N]> {
     text.get(at..at + N)?.first_chunk()
 }
 
@@ -167,7 +167,7 @@ pub fn value_end(text: &[u8], at: usize) -> usize {
         Some(b'n' | b't') => text.len().min(at + 4),
         Some(b'{' | b'[') => match text.get(at + 1) {
             Some(b'}' | b']') => at + 2,
-            _ => container_end(text, at),
+            _ => crate::sys::container_end_widest(text, at + 1),
         },
         Some(_) => scalar_end(text, at),
         None => text.len(),
@@ -184,24 +184,44 @@ pub fn usual_value_end(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// Index after the string that starts at `open`.
+/// Index after the string that starts at `open`. One look tells for most strings.
 #[inline(always)]
 pub fn string_end(text: &[u8], open: usize) -> usize {
-    let end = plain_end(text, open + 1);
-    if text.get(end) == Some(&b'"') { end + 1 } else { end_after_escape(text, end) }
+    let from = place(open + 1);
+    let Some(block) = ahead(text, from) else { return strings::skip_string(text, open) };
+    match crate::sys::quotes_and_backslashes(block) {
+        0 => later_string_end(text, from + 16),
+        ends => {
+            let end = from + ends.trailing_zeros() as usize;
+            if text.get(end) == Some(&b'"') { end + 1 } else { later_string_end(text, end) }
+        }
+    }
 }
 
-/// The same for a string whose first escape is at `at`.
+/// The same for what is not told by the first look. Some more of the same come before those that are wider, which have to be asked for.
 #[inline(never)]
-fn end_after_escape(text: &[u8], at: usize) -> usize {
-    // What follows the backslash is passed like an opening quote.
-    if at < text.len() { strings::skip_string(text, at + 1) } else { text.len() }
+fn later_string_end(text: &[u8], from: usize) -> usize {
+    let mut at = from;
+    for _ in 0..3 {
+        let Some(block) = ahead(text, at) else { return strings::skip_string(text, at - 1) };
+        match crate::sys::quotes_and_backslashes(block) {
+            0 => at += 16,
+            ends => {
+                at += ends.trailing_zeros() as usize;
+                if text.get(at) == Some(&b'"') {
+                    return at + 1;
+                }
+                break;
+            }
+        }
+    }
+    crate::sys::string_end_widest(text, at)
 }
 
 /// Index of the first quote or backslash at or after `from`; the text's length or more if there is none. One look tells for most
 /// strings.
 #[inline(always)]
-fn plain_end(text: &[u8], from: usize) -> usize {
+pub(super) fn plain_end(text: &[u8], from: usize) -> usize {
     let from = place(from);
     let Some(block) = ahead(text, from) else { return place(later_plain_end(text, from)) };
     match crate::sys::quotes_and_backslashes(block) {
@@ -221,27 +241,6 @@ pub(crate) fn scalar_end(text: &[u8], mut at: usize) -> usize {
     // All that may follow a scalar sorts below its characters, but for the closing brackets.
     while text.get(at).is_some_and(|&byte| byte > b',' && byte != b']' && byte != b'}' || matches!(byte, b'+')) {
         at += 1;
-    }
-    at
-}
-
-#[inline(never)]
-fn container_end(text: &[u8], mut at: usize) -> usize {
-    let mut depth = 0usize;
-    while let Some(&byte) = text.get(at) {
-        match byte {
-            b'"' => {
-                at = string_end(text, at);
-                continue;
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth -= 1,
-            _ => {}
-        }
-        at += 1;
-        if depth == 0 {
-            return at;
-        }
     }
     at
 }

@@ -13,6 +13,9 @@ fn expected(of: Ask, byte: u8) -> Option<bool> {
         Ask::Foreign => Some(byte >= 0x80),
         Ask::UsualEscapes if matches!(byte, b'"' | b'n') => Some(true),
         Ask::UsualEscapes => (!b"\\/bfrt".contains(&byte)).then_some(false),
+        Ask::Quotes => Some(byte == b'"'),
+        Ask::Opens => Some(matches!(byte, b'[' | b'{')),
+        Ask::Closes => Some(matches!(byte, b']' | b'}')),
     }
 }
 
@@ -21,7 +24,8 @@ fn check(block: &[u8; 128]) {
     let half: &[u8; 64] = block.first_chunk().unwrap();
     let plain = if block.iter().any(|&byte| is_stop(byte)) { 0 } else { 128 };
     assert_eq!(Portable.plain_end(block, 0), plain);
-    for of in [Ask::Stops, Ask::Backslashes, Ask::Foreign, Ask::UsualEscapes] {
+    use Ask::*;
+    for of in [Stops, Backslashes, Foreign, UsualEscapes, Quotes, Opens, Closes] {
         let bits = |said: bool| {
             let bit = |(at, &byte): (usize, &u8)| u64::from(expected(of, byte).unwrap_or(said)) << at;
             half.iter().enumerate().map(bit).sum::<u64>()
