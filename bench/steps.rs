@@ -357,6 +357,7 @@ fn translation(upstream: UpstreamWire) -> Translation {
         echo: None,
         in_array: false,
         prompt: Prompt { bytes: Default::default(), start: 0 },
+        calls: 1,
     }
 }
 

@@ -21,7 +21,8 @@
 //!    ([`json::patch`]) through [`data_plane::upstream::http1`] or [`data_plane::upstream::http2`], and reads the answer
 //!    ([`data_plane::upstream::answer_head`]) until it belongs to this deployment: a whole JSON answer validated
 //!    ([`dialects::openai_chat::answer`]), or the first content of a stream. Until then the next deployment may be tried, what
-//!    a provider may have worked on within [`policy::retries`].
+//!    a provider may have worked on within [`policy::retries`]. More answers than a model gives at once are as many calls in one
+//!    ([`dialects::fan_out`], [`data_plane::upstream::several`]).
 //! 8. **Relay.** [`data_plane::relay`] passes the answer on; streams event by event ([`sse::split`],
 //!    [`dialects::openai_chat::pass_through`]), with back-pressure both ways. Answers of our own come from [`data_plane::reply`], in the shape
 //!    of [`dialects::openai_chat::error`].

@@ -216,6 +216,10 @@ pub const ECHO_BYTES_MAX: usize = 32 * 1024;
 /// outputs of models, 128,000 tokens, take an eighth.
 pub const STREAMED_RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Most calls that are made for the answers of one request to a model that gives one at a time. Gemini, which gives several, takes eight
+/// as well; what asks for more is after statistics, and should not multiply its cost unseen.
+pub const FAN_OUT_MAX: u64 = 8;
+
 /// Most choices that an answer may have: OpenAI's own limit for `n`.
 pub const CHOICES_MAX: usize = 128;
 

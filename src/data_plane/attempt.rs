@@ -36,6 +36,7 @@ use crate::{
 };
 
 mod answer;
+mod several;
 use answer::{Reading, collected, judged_in_place, reading, refused, rejection};
 
 /// Silence after which a client that waits for a stream gets its head and comments, in milliseconds, so that nothing between us
@@ -209,7 +210,7 @@ async fn attempt<D: Downstream>(
     let head = &exchange.head;
     let form = prepared.other_form();
     let other_wire = prepared.other_wire();
-    let composed = prepared.composed.map(|Composed { back, .. }| back);
+    let mut composed = prepared.composed.map(|Composed { back, .. }| back);
     match head.status {
         200..300 => {}
         400.. if let Some(form) = form => {
@@ -248,6 +249,11 @@ async fn attempt<D: Downstream>(
     if outgoing.stream && head.is_event_stream() {
         let pass = passage(outgoing, composed.and_then(WayBack::chat), other_wire);
         return Box::pin(first_content(exchange, client, group, pass, call)).await;
+    }
+    if let Some(WayBack::Chat(translation)) =
+        composed.take_if(|back| matches!(back, WayBack::Chat(translation) if translation.calls > 1))
+    {
+        return Box::pin(several::collected(exchange, client, group, deployment, call, translation)).await;
     }
     if let Some(reading) = reading(outgoing, composed) {
         if !exchange.head.is_json() {
@@ -300,6 +306,11 @@ async fn send<D: Downstream>(
             }
         };
         let mut call = exchange.call(lease, deployment, outgoing, prepared)?;
+        if prepared.calls() > 1 {
+            let count = prepared.calls() - 1;
+            let leases = Box::pin(several::leases(exchange, client, group, deployment, count, fresh)).await?;
+            call = exchange.calls(call, leases, deployment, outgoing, prepared)?;
+        }
         if exchange.settlement.sent_us.is_none() {
             exchange.settlement.sent_us = Some(exchange.shard.now_us());
         }
@@ -342,7 +353,10 @@ async fn next_data<D: Downstream>(
 /// How a stream goes to its client.
 fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>, wire: Option<UpstreamWire>) -> Passage {
     if let Some(translation) = translation {
-        return Passage::Translated(Box::new(translation.stream()));
+        return match translation.calls {
+            1 => Passage::Translated(Box::new(translation.stream())),
+            _ => Passage::Several(Box::new(translation.streams())),
+        };
     }
     match outgoing.entry.api {
         Api::OpenAi => {

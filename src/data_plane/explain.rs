@@ -6,6 +6,8 @@
 //!
 //! The prefix leaves the rest as it is, key, body, query and headers, so that a client needs another base URL and nothing else.
 //!
+//! Where a model gives one answer at a time and more are wanted, `calls` says how many are made; the first one is shown.
+//!
 //! No credential is shown: of the values that the operator configured for a deployment's head only the names are, whatever they hold,
 //! and a signature is not made. Bodies beyond `EXPLAINED_BODY_BYTES_MAX` are counted and left out.
 
@@ -100,6 +102,7 @@ fn write(
                 let endpoint = &snapshot.endpoints[deployment.endpoint as usize];
                 let mut patch = exchange.shard.patch.borrow_mut();
                 patch.clear();
+                json.name("calls").number(prepared.calls() as u64);
                 write_request(deployment, endpoint, outgoing, &prepared, &mut patch, &mut json)?;
                 write_notes(&prepared, &mut json);
             }
@@ -148,7 +151,7 @@ fn write_skipped(exchange: &Exchange<'_>, why: &Skipped, json: &mut Writer<'_>) 
         Skipped::Parked { wait_ms, why } => {
             json.name("reason").string("parked").name("for_ms").number(*wait_ms);
             write_failure(exchange, &Failure::Upstream(why.clone()), json.name("failure"));
-            return;
+            json
         }
     };
 }

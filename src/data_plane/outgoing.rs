@@ -11,8 +11,9 @@ use crate::{
             self,
             elsewhere::{Asked, Elsewhere, Says},
         },
-        canonical::{Facts, Notes, Request, Target},
+        canonical::{Facts, Notes, Request, Target, Unsupported},
         endpoints::{Api, ApiEndpoint, EndpointEntry},
+        fan_out,
         gemini::{self, path::Verb},
         multipart::ModelFinder,
         openai_chat::request::RequestView,
@@ -27,7 +28,12 @@ use crate::{
     policy::keys,
     providers::{azure, sigv4, traits},
 };
-use std::{borrow::Cow, cell::OnceCell, ops::Range, rc::Rc};
+use std::{
+    borrow::Cow,
+    cell::{Cell, OnceCell},
+    ops::Range,
+    rc::Rc,
+};
 
 mod beside;
 
@@ -104,11 +110,34 @@ pub struct Adapted {
 /// What was composed for it, and the way back.
 pub struct Composed {
     body: Rc<Vec<u8>>,
+    /// The bodies of further calls, where the model gives one answer at a time.
+    further: Vec<Rc<Vec<u8>>>,
+    /// Which of all these is sent now; 0 is the first.
+    turn: Cell<usize>,
     pub back: WayBack,
     pub notes: Notes,
 }
 
+impl Composed {
+    /// The body whose turn it is.
+    fn body(&self) -> &Rc<Vec<u8>> {
+        self.turn.get().checked_sub(1).and_then(|nth| self.further.get(nth)).unwrap_or(&self.body)
+    }
+}
+
 impl Prepared<'_> {
+    /// How many calls it takes.
+    pub fn calls(&self) -> usize {
+        1 + self.composed.as_ref().map_or(0, |composed| composed.further.len())
+    }
+
+    /// From now on it is the request of the `nth` call, counted from 0.
+    pub fn turn_to(&self, nth: usize) {
+        if let Some(composed) = &self.composed {
+            composed.turn.set(nth);
+        }
+    }
+
     /// What the answer may be.
     pub fn accept(&self, stream: bool) -> &'static str {
         match self.other_wire() {
@@ -135,7 +164,7 @@ impl Prepared<'_> {
 
     /// The body, where it is not the client's own with a few edits.
     fn body(&self) -> Option<&Rc<Vec<u8>>> {
-        let composed = self.composed.as_ref().map(|composed| &composed.body);
+        let composed = self.composed.as_ref().map(Composed::body);
         composed.or_else(|| self.adapted.as_ref().map(|adapted| &adapted.body))
     }
 
@@ -247,6 +276,14 @@ impl<'r> Outgoing<'r> {
             && matches!(&self.body, Body::Json { bytes, start, .. } if anthropic_messages::carried::is_in(&bytes[*start..]))
         {
             return Way::Between { client: ClientWire::AnthropicMessages, upstream };
+        }
+        // Its model gives one answer at a time, and the client wants more.
+        if matches!(&self.body, Body::Json { view, .. } if view.choices > 1)
+            && self.entry.endpoint == ApiEndpoint::ChatCompletions
+            && dialect == Dialect::OpenAi
+            && !deployment.traits.several_answers
+        {
+            return Way::Between { client: ClientWire::OpenAiChat, upstream: UpstreamWire::OpenAiChat };
         }
         let way = way(self.entry.endpoint, self.entry.api, dialect, deployment.quirks.responses);
         if self.entry.endpoint.is_generation() { way } else { self.way_beside_chat(way, deployment) }
@@ -401,27 +438,51 @@ impl<'r> Outgoing<'r> {
         let mut body = Vec::with_capacity(text.len() + text.len() / 8 + 256);
         let is_openai = matches!(upstream, UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses);
         let takes_text_tools = is_openai && traits.chat.custom_tools;
-        let mut own;
-        let (request, text_tools) = if takes_text_tools || !text_tools::are_in(request) {
-            (&**request, Vec::new())
-        } else {
-            own = request.as_ref().clone();
-            let names = text_tools::as_functions(&mut own, &mut notes);
-            (&own, names)
-        };
-        let adapted = translate::compose(upstream, request, &target, &mut notes, &mut body)
-            .map_err(|unsupported| Upstream::Unsupported { param: unsupported.param, why: unsupported.why })?;
-        let path = translate::path(upstream, model, self.stream);
+        let unsupported = |refusal: Unsupported| Upstream::Unsupported { param: refusal.param, why: refusal.why };
+        let wraps_tools = !takes_text_tools && text_tools::are_in(request);
+        let calls = fan_out::calls(request, &target, (client, upstream), &mut notes).map_err(unsupported)?;
+        let own;
+        let (mut request, mut text_tools) = (&**request, Vec::new());
+        if wraps_tools || calls.is_some() {
+            let mut changed = request.clone();
+            if wraps_tools {
+                text_tools = text_tools::as_functions(&mut changed, &mut notes);
+            }
+            if calls.is_some() {
+                changed.answers = None;
+            }
+            own = changed;
+            request = &own;
+        }
+        let adapted = translate::compose(upstream, request, &target, &mut notes, &mut body).map_err(unsupported)?;
         let cloud = Elsewhere::of(upstream);
-        if let Some(cloud) = cloud {
+        let in_cloud_form = |body: Vec<u8>| -> Result<Rc<Vec<u8>>, PrepareError> {
+            let Some(cloud) = cloud else { return Ok(Rc::new(body)) };
             let betas = match client {
                 ClientWire::AnthropicMessages => Says::of(self.forward).betas,
                 _ => Vec::new(),
             };
             // What was composed says what the older version of the API takes.
             let says = Says { version: None, betas };
-            body = adapted_body(cloud, &body, model, Asked::Message { stream: self.stream }, &says)?;
+            adapted_body(cloud, &body, model, Asked::Message { stream: self.stream }, &says)
+                .map(Rc::new)
+                .map_err(PrepareError::from)
+        };
+        let calls = calls.unwrap_or(1);
+        let body = in_cloud_form(body)?;
+        let mut further = Vec::new();
+        for nth in 1..calls {
+            further.push(match fan_out::further(request, nth) {
+                None => body.clone(),
+                Some(request) => {
+                    let mut other = Vec::with_capacity(body.len() + 8);
+                    translate::compose(upstream, &request, &target, &mut Notes::default(), &mut other)
+                        .map_err(unsupported)?;
+                    in_cloud_form(other)?
+                }
+            });
         }
+        let path = translate::path(upstream, model, self.stream);
         Ok(Prepared {
             path: match deployment.provider.path_prefix {
                 prefix if cloud.is_none() && !prefix.is_empty() => [prefix, &path].concat().into(),
@@ -430,7 +491,9 @@ impl<'r> Outgoing<'r> {
             forward: self.other_lines(Some(upstream)).into(),
             adapted: None,
             composed: Some(Composed {
-                body: Rc::new(body),
+                body,
+                further,
+                turn: Cell::new(0),
                 back: WayBack::Chat(Translation {
                     client,
                     upstream,
@@ -440,6 +503,7 @@ impl<'r> Outgoing<'r> {
                     echo: (client == ClientWire::OpenAiResponses).then(|| Echo::of(text)),
                     in_array: self.is_array(),
                     prompt: Prompt { bytes: (*bytes).clone(), start: *start },
+                    calls,
                 }),
                 notes,
             }),

@@ -357,6 +357,8 @@ pub struct ModelTraits {
     pub effort: bool,
     /// Gemini 3 and later: calls have ids.
     pub call_ids: bool,
+    /// Gives several answers to one request; otherwise it is asked several times, see [`super::fan_out`].
+    pub several_answers: bool,
     /// How a server of OpenAI's chat dialect differs from OpenAI.
     pub chat: Variant,
 }
@@ -369,6 +371,7 @@ impl Default for ModelTraits {
             sampling: true,
             effort: true,
             call_ids: true,
+            several_answers: true,
             chat: Variant::OPENAI,
         }
     }

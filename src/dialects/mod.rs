@@ -26,9 +26,11 @@ pub mod embeddings;
 pub mod endpoints;
 pub mod estimate;
 pub mod failure;
+pub mod fan_out;
 #[cfg(test)]
 mod fixtures;
 pub mod gemini;
+pub mod lanes;
 pub mod models;
 pub mod multipart;
 pub mod ollama;

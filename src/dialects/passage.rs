@@ -1,8 +1,11 @@
 //! A stream on its way to a client, whichever way it goes: as it came, or from one dialect into another.
 
 use super::{
-    anthropic_messages, canonical::Usage, gemini, openai_chat, openai_chat::pass_through::Verdict,
-    translate::TranslatedStream,
+    anthropic_messages,
+    canonical::Usage,
+    gemini, openai_chat,
+    openai_chat::pass_through::Verdict,
+    translate::{SeveralStreams, TranslatedStream},
 };
 use crate::error::Failure;
 
@@ -13,6 +16,8 @@ pub enum Passage {
     AnthropicFrames(Box<anthropic_messages::elsewhere::frames::PassThrough>),
     Gemini(gemini::pass_through::PassThrough),
     Translated(Box<TranslatedStream>),
+    /// The streams of several calls as one.
+    Several(Box<SeveralStreams>),
 }
 
 impl Passage {
@@ -24,6 +29,7 @@ impl Passage {
             Passage::AnthropicFrames(pass) => pass.feed(piece, out),
             Passage::Gemini(pass) => pass.feed(piece, out),
             Passage::Translated(stream) => stream.feed(piece, out),
+            Passage::Several(streams) => streams.feed(piece, out),
         }
     }
 
@@ -35,6 +41,7 @@ impl Passage {
             Passage::AnthropicFrames(pass) => pass.end(out),
             Passage::Gemini(pass) => pass.end(out),
             Passage::Translated(stream) => stream.end(out),
+            Passage::Several(streams) => streams.end(),
         }
     }
 
@@ -46,6 +53,7 @@ impl Passage {
             Passage::AnthropicFrames(pass) => pass.has_begun(),
             Passage::Gemini(pass) => pass.has_begun,
             Passage::Translated(stream) => stream.has_begun(),
+            Passage::Several(streams) => streams.has_begun(),
         }
     }
 
@@ -57,6 +65,7 @@ impl Passage {
             Passage::AnthropicFrames(pass) => pass.said_bytes(),
             Passage::Gemini(pass) => pass.said_bytes,
             Passage::Translated(stream) => stream.said_bytes(),
+            Passage::Several(streams) => streams.said_bytes(),
         }
     }
 
@@ -64,6 +73,7 @@ impl Passage {
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
         match self {
             Passage::Translated(stream) => stream.fail(failure, out),
+            Passage::Several(streams) => streams.fail(failure, out),
             _ => false,
         }
     }
@@ -76,6 +86,7 @@ impl Passage {
             Passage::AnthropicFrames(pass) => pass.usage(),
             Passage::Gemini(pass) => pass.usage,
             Passage::Translated(stream) => stream.usage(),
+            Passage::Several(streams) => streams.usage(),
         }
     }
 }

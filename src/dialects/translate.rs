@@ -24,6 +24,10 @@ use super::{
 use crate::{error::Failure, limits::SSE_EVENT_BYTES_MAX, sse::split::Splitter};
 use std::{borrow::Cow, rc::Rc};
 
+mod several;
+
+pub use several::SeveralStreams;
+
 /// Reads a client's request, a scanned JSON object.
 ///
 /// # Errors
@@ -165,6 +169,8 @@ enum StreamRenderer {
     OpenAiResponses(openai_responses::render::Stream),
     AnthropicMessages(anthropic_messages::render::Stream),
     GeminiContent(gemini::render::Stream),
+    /// One of those that share a renderer.
+    Lane(several::LaneRenderer),
 }
 
 impl StreamRenderer {
@@ -188,7 +194,20 @@ impl StreamRenderer {
             StreamRenderer::OpenAiResponses(stream) => stream.event(event, out),
             StreamRenderer::AnthropicMessages(stream) => stream.event(event, out),
             StreamRenderer::GeminiContent(stream) => stream.event(event, out),
+            StreamRenderer::Lane(lane) => lane.event(event, out),
         }
+    }
+}
+
+impl StreamRenderer {
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
+        match self {
+            StreamRenderer::OpenAiResponses(stream) => stream.fail(failure, out),
+            StreamRenderer::GeminiContent(stream) => stream.fail(failure, out),
+            StreamRenderer::OpenAiChat(_) | StreamRenderer::AnthropicMessages(_) => return false,
+            StreamRenderer::Lane(lane) => return lane.fail(failure, out),
+        }
+        true
     }
 }
 
@@ -248,6 +267,8 @@ pub struct Translation {
     pub in_array: bool,
     /// What was asked, for an estimate of its tokens where the upstream counts none.
     pub prompt: Prompt,
+    /// The answer is that of so many calls, each of which has one choice of it.
+    pub calls: usize,
 }
 
 /// The body of a client's request.
@@ -325,7 +346,7 @@ impl Translation {
             reader: Reader::new(self.upstream),
             restore: Restore::new(self.adapted).with_text_tools(self.text_tools),
             renderer: StreamRenderer::new(self.client, self.facts, self.echo),
-            told: Told { usage: None, said_bytes: 0, has_begun: false, has_failed: false, prompt: self.prompt },
+            told: Told::of(self.prompt),
         }
     }
 }
@@ -366,12 +387,7 @@ impl TranslatedStream {
 
     /// Appends a failure that ends the stream, where the client's dialect ties it to what was said before; false where it does not.
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
-        match &mut self.renderer {
-            StreamRenderer::OpenAiResponses(stream) => stream.fail(failure, out),
-            StreamRenderer::GeminiContent(stream) => stream.fail(failure, out),
-            StreamRenderer::OpenAiChat(_) | StreamRenderer::AnthropicMessages(_) => return false,
-        }
-        true
+        self.renderer.fail(failure, out)
     }
 
     /// Content, reasoning, a tool call, or an end has been seen.
@@ -501,6 +517,10 @@ impl Frames {
 }
 
 impl Told {
+    fn of(prompt: Prompt) -> Told {
+        Told { usage: None, said_bytes: 0, has_begun: false, has_failed: false, prompt }
+    }
+
     /// Takes note of an event and renders it. An error is not rendered: whoever relays the stream tells of it.
     fn pass(&mut self, event: &Event<'_>, renderer: &mut StreamRenderer, out: &mut Vec<u8>) {
         match event {

@@ -46,6 +46,7 @@ fn translation(client: ClientWire, upstream: UpstreamWire, input: &[u8]) -> Tran
         facts: Facts { id: "r".to_owned(), model: "m".to_owned(), created_s: 0, usage_asked: true },
         echo: None,
         in_array: false,
+        calls: 1,
         prompt: Prompt { bytes: Rc::new(input.to_vec()), start: 0 },
     }
 }

@@ -19,6 +19,12 @@ pub fn of(provider: &Provider, dialect: Dialect, id: &str, model: Option<&Model>
     let usual = ModelTraits::default();
     let has = |capability| model.and_then(|model| model.has(capability));
     let gemini_3 = dialect == Dialect::Gemini && gemini_generation(id).is_none_or(|generation| generation >= 3);
+    let several_answers = match dialect {
+        Dialect::OpenAi => provider.chat.several_answers,
+        // Gemini 3 answers "Multiple candidates is not enabled for this model". https://github.com/googleapis/js-genai/issues/1609
+        Dialect::Gemini => !gemini_3,
+        _ => false,
+    };
     ModelTraits {
         output_tokens_max: model.and_then(|model| model.output_tokens_max).map_or(usual.output_tokens_max, u64::from),
         native_schema: !is_imitated
@@ -31,6 +37,7 @@ pub fn of(provider: &Provider, dialect: Dialect, id: &str, model: Option<&Model>
             Dialect::Ollama => id.contains("gpt-oss"),
             _ => usual.effort,
         },
+        several_answers,
         chat: *provider.chat,
         call_ids: dialect != Dialect::Gemini || gemini_3,
     }
@@ -79,6 +86,9 @@ mod tests {
         assert!(!at_google.effort && at_google.call_ids, "{at_google:?}");
         let at_aws = named("bedrock", "eu.anthropic.claude-haiku-4-5-20251001-v1:0");
         assert!(!at_aws.effort && at_aws.native_schema, "{at_aws:?}");
+        let several = ["gemini-2.5-flash", "gemini-3.8-flash"].map(|id| named("gemini", id).several_answers);
+        assert_eq!(several, [true, false]);
+        assert!(!old.several_answers && !named("groq", "openai/gpt-oss-120b").several_answers);
         let unknown = named("openai", "gpt-of-tomorrow");
         assert_eq!(unknown, ModelTraits::default());
         let imitated = of_dialect("deepseek", Some(Dialect::Anthropic), "deepseek-v4-pro");

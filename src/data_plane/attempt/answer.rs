@@ -284,7 +284,7 @@ pub(super) async fn refused<D: Downstream>(
 impl Exchange<'_> {
     /// What a provider's error means, whose status was `status`; `None` where it stood inside a good answer. Words that repeat our
     /// credential are not passed on.
-    fn told(&self, deployment: &Deployment, error: &ProviderError<'_>, status: Option<u16>) -> Upstream {
+    pub(super) fn told(&self, deployment: &Deployment, error: &ProviderError<'_>, status: Option<u16>) -> Upstream {
         let retry_after_ms = self.head.retry_after_ms.or(error.retry_after_ms);
         let (status, code) = match error.class {
             ErrorClass::Credential => return Upstream::Credential { status: status.unwrap_or(401) },

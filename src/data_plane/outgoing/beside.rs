@@ -15,7 +15,7 @@ use crate::{
     json::view::Value,
     providers::{Auth, beside::lacks, traits},
 };
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, cell::Cell, rc::Rc};
 
 impl<'r> Outgoing<'r> {
     /// Where `way` leads at this deployment, for an endpoint that is no chat.
@@ -148,7 +148,7 @@ impl<'r> Outgoing<'r> {
                 .other_lines((deployment.dialect == Dialect::Anthropic).then_some(UpstreamWire::AnthropicMessages))
                 .into(),
             adapted: None,
-            composed: Some(Composed { body: Rc::new(body), back, notes }),
+            composed: Some(Composed { body: Rc::new(body), further: Vec::new(), turn: Cell::new(0), back, notes }),
         }
     }
 }

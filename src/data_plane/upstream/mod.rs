@@ -8,6 +8,7 @@ pub mod connect;
 pub mod http1;
 pub mod http2;
 pub mod pool;
+pub mod several;
 
 use crate::{
     config::snapshot::{Deployment, Endpoint},
@@ -125,6 +126,8 @@ impl pool::Lease {
 pub enum Call {
     Http1(Box<http1::Call>),
     Http2(Box<http2::Call>),
+    /// Several of them. Their bodies are whole from the start.
+    Several(Box<several::Calls>),
 }
 
 macro_rules! either {
@@ -132,6 +135,7 @@ macro_rules! either {
         match $call {
             Call::Http1($inner) => $body,
             Call::Http2($inner) => $body,
+            Call::Several($inner) => $body,
         }
     };
 }
@@ -185,7 +189,11 @@ impl Call {
     /// # Errors
     /// The connection broke.
     pub fn poll_send_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Upstream>> {
-        either!(self, call => call.poll_send_room(cx))
+        match self {
+            Call::Http1(call) => call.poll_send_room(cx),
+            Call::Http2(call) => call.poll_send_room(cx),
+            Call::Several(_) => Poll::Ready(Ok(())),
+        }
     }
 
     /// Sends more of a body that was not whole at the start.
@@ -193,12 +201,17 @@ impl Call {
         match self {
             Call::Http1(call) => call.send_more(bytes),
             Call::Http2(call) => call.send_more(bytes.to_vec()),
+            Call::Several(_) => debug_assert!(bytes.is_empty()),
         }
     }
 
     /// Ends a body sent by `send_more`.
     pub fn end_body(&mut self) {
-        either!(self, call => call.end_body());
+        match self {
+            Call::Http1(call) => call.end_body(),
+            Call::Http2(call) => call.end_body(),
+            Call::Several(_) => {}
+        }
     }
 
     /// True when a failure before the first byte may be no more than the peer's keep-alive timer.
@@ -207,13 +220,16 @@ impl Call {
             Call::Http1(call) => call.is_reused(),
             // A stream that was refused or lost with its connection has not been processed (RFC 9113, 8.7).
             Call::Http2(_) => true,
+            Call::Several(calls) => calls.is_reused(),
         }
     }
 
     /// The answer was read to its end: the connection may serve others.
     pub fn finish(self) {
-        if let Call::Http1(call) = self {
-            call.finish();
+        match self {
+            Call::Http1(call) => call.finish(),
+            Call::Http2(_) => {}
+            Call::Several(calls) => calls.finish(),
         }
     }
 }
