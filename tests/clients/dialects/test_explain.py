@@ -1,6 +1,8 @@
 """`/v1/explain`: what is told of a call is what the call then does, and no credential is told."""
 
 import json
+import re
+from pathlib import Path
 
 import openai
 import pytest
@@ -10,6 +12,9 @@ from harness.control import ask, connect
 HIDDEN = "<credential>"
 QUESTION = "hello there"
 MESSAGES = [{"role": "user", "content": QUESTION}]
+
+# Every name that stands in docs/explain.md as code.
+DOCUMENTED = set(re.findall(r"`(\w+)`", (Path(__file__).parents[3] / "docs/explain.md").read_text()))
 
 # Path, header with the key, body: what the official clients send, less what makes no difference.
 CALLS = {
@@ -44,6 +49,18 @@ def explain(gateway, path, body, key_header="authorization", **headers):
     explained = json.loads(text)
     assert status == 200 and explained["object"] == "ringway.explanation" and explained["version"] == 1, explained
     return explained
+
+
+def members(explained):
+    """The names of everything in an explanation but what is the provider's: headers and bodies."""
+    names = set()
+    for name, value in explained.items():
+        names.add(name)
+        if name in ("headers", "body"):
+            continue
+        for inner in value if isinstance(value, list) else [value]:
+            names |= members(inner) if isinstance(inner, dict) else set()
+    return names
 
 
 @pytest.fixture
@@ -102,7 +119,9 @@ def test_what_cannot_be_said_is_named(gateway, kind):
         return
     assert candidate["unsupported"]["param"] == "logit_bias" and candidate["unsupported"]["reason"]
     assert "request" not in candidate
+    assert members(candidate) <= DOCUMENTED
     dropped = explain(gateway, path, body, key_header, **{"x-ringway-unsupported": "drop"})
+    assert {"dropped", "says", "body_bytes"} <= members(dropped) <= DOCUMENTED
     assert dropped["unsupported"] == "drop" and dropped["failure"] is None
     (candidate,) = dropped["candidates"]
     assert [note["param"] for note in candidate["dropped"]] == ["logit_bias"]
@@ -166,6 +185,7 @@ def test_who_is_skipped_and_why(ringway, simulate):
     explained = explain(gateway, path, body, key_header)
     assert [candidate["deployment"] for candidate in explained["candidates"]] == ["b/sim-small"]
     parked, beyond = explained["skipped"]
+    assert {"for_ms", "reason", "skipped"} <= members(explained) <= DOCUMENTED
     assert (parked["deployment"], parked["reason"], parked["failure"]["status"]) == ("a/sim-small", "parked", 429)
     assert 0 < parked["for_ms"] <= 60_000
     assert (beyond["deployment"], beyond["reason"]) == ("b/sim-large", "attempts_max")

@@ -99,6 +99,24 @@ def test_bedrock_s_name_of_an_error_decides(of_bedrock, bedrock, name, status, e
     assert type(error.value) is expected
 
 
+def test_several_answers_of_bedrock_are_calls_that_are_signed_each(of_bedrock, bedrock):
+    several = of_bedrock.chat.completions.create(**ASK, n=2)
+    assert [choice.index for choice in several.choices] == [0, 1] and several.choices[1].message.content
+    bedrock.answer = "stream_text.bin"
+    chunks = list(of_bedrock.chat.completions.create(**ASK, n=2, stream=True))
+    ended = [choice.index for chunk in chunks for choice in chunk.choices if choice.finish_reason]
+    assert sorted(ended) == [0, 1] and len(bedrock.asked) == 4
+
+
+def test_a_call_of_bedrock_is_explained_without_its_signature(of_bedrock, bedrock):
+    explaining = of_bedrock.with_options(base_url=str(of_bedrock.base_url).replace("/v1", "/v1/explain/v1"))
+    told = explaining.chat.completions.with_raw_response.create(**ASK).text
+    (candidate,) = json.loads(told)["candidates"]
+    assert candidate["request"]["headers"]["authorization"] == "<credential>"
+    assert candidate["request"]["url"].endswith(f"/model/{urllib.parse.quote(MODEL, safe='')}/converse")
+    assert not any(secret in told for secret in (KEYS.access_key, KEYS.secret_key, KEYS.token)) and not bedrock.asked
+
+
 def test_a_key_of_bedrock_s_own_is_shown_as_it_is(ringway, serve):
     """As AWS's own clients take it, from the environment."""
     seen = []
@@ -135,6 +153,11 @@ def test_vertex_is_shown_a_token_that_was_fetched(ringway, simulate, google):
     with urllib.request.urlopen(request) as answer:
         said = json.load(answer)
     assert said["candidates"][0]["content"]["parts"][0]["text"].startswith("You said: hello there")
+    request.full_url = f"{gateway.url}/v1/explain/v1beta/models/model:generateContent"
+    with urllib.request.urlopen(request) as answer:
+        told = answer.read().decode()
+    assert json.loads(told)["candidates"][0]["request"]["headers"]["authorization"] == "<credential>"
+    assert google.token not in told
     asked = simulator.stats()
     assert asked.invalid == {} and google.asked == 1
     path = simulator.last_request().path
