@@ -4,7 +4,11 @@ The simulated provider checks each body that it gets against its own API's rules
 of breaches empty.
 """
 
+import json
+
 import pytest
+
+from harness.control import ask, connect
 
 KINDS = {"openai": "/v1", "anthropic": "/v1", "gemini": "/v1beta"}
 
@@ -37,3 +41,41 @@ def gateway(ringway, provider, kind):
             "bigger": ["a/sim-large"],
         },
     )
+
+
+# The official clients; not every suite has them all.
+
+
+@pytest.fixture
+def of_openai(gateway):
+    import openai
+
+    with openai.OpenAI(base_url=gateway.api, api_key=gateway.key, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def of_anthropic(gateway):
+    import anthropic
+
+    with anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def of_google(gateway):
+    from google import genai
+
+    return genai.Client(api_key=gateway.key, http_options={"base_url": gateway.url, "retry_options": {"attempts": 1}})
+
+
+@pytest.fixture
+def post(gateway):
+    """Status, headers and answer to a body that no client would send by itself."""
+
+    def post(path, body):
+        headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+        status, headers, answer = ask(connect(gateway.url), "POST", path, json.dumps(body).encode(), headers)
+        return status, headers, json.loads(answer)
+
+    return post

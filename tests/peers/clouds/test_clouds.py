@@ -108,13 +108,14 @@ def test_several_answers_of_bedrock_are_calls_that_are_signed_each(of_bedrock, b
     assert sorted(ended) == [0, 1] and len(bedrock.asked) == 4
 
 
-def test_a_call_of_bedrock_is_explained_without_its_signature(of_bedrock, bedrock):
+def test_a_call_of_bedrock_is_explained_without_its_signature(of_bedrock, bedrock, aws):
     explaining = of_bedrock.with_options(base_url=str(of_bedrock.base_url).replace("/v1", "/v1/explain/v1"))
     told = explaining.chat.completions.with_raw_response.create(**ASK).text
     (candidate,) = json.loads(told)["candidates"]
     assert candidate["request"]["headers"]["authorization"] == "<credential>"
     assert candidate["request"]["url"].endswith(f"/model/{urllib.parse.quote(MODEL, safe='')}/converse")
-    assert not any(secret in told for secret in (KEYS.access_key, KEYS.secret_key, KEYS.token)) and not bedrock.asked
+    secrets = aws.keys.values()
+    assert not any(secret in told for secret in secrets) and not bedrock.asked
 
 
 def test_a_key_of_bedrock_s_own_is_shown_as_it_is(ringway, serve):
