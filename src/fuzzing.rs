@@ -599,6 +599,8 @@ pub fn upstreams(input: &[u8]) {
             ended = matches!(event, canonical::Event::End);
         });
     }
+    let (first, second) = input.split_at(input.len() / 2);
+    assert_eq!(json_lines(&[first, second]), json_lines(&[input]), "lines do not depend on where they are cut");
     // A line is the name of an event and its data; Ollama's have no names.
     let (mut converse, mut cohere, mut lines) = (
         bedrock_converse::read::Reader::default(),
@@ -627,4 +629,18 @@ pub fn upstreams(input: &[u8]) {
     bedrock_converse::classify::classify(400, input);
     ollama::classify::classify(500, input);
     cohere_chat::classify::classify(429, input);
+}
+
+/// The lines of a stream in these pieces, and what was never ended; `None` if one is too long.
+fn json_lines(pieces: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+    let mut splitter = ollama::lines::Splitter::new(1024);
+    let mut lines = Vec::new();
+    for piece in pieces {
+        let mut feed = splitter.feed(piece);
+        while let Some(line) = feed.next().ok()? {
+            lines.push(line.to_vec());
+        }
+    }
+    lines.extend(splitter.unfinished_line().map(<[u8]>::to_vec));
+    Some(lines)
 }
