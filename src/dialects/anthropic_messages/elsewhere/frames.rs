@@ -29,17 +29,12 @@ use crate::{
 };
 
 /// A stream of frames on its way to a client of Anthropic's API.
+#[derive(Default)]
 pub struct PassThrough {
     frames: Unframer,
     inner: pass_through::PassThrough,
     /// One frame's event as a server would send it.
     text: Vec<u8>,
-}
-
-impl Default for PassThrough {
-    fn default() -> PassThrough {
-        PassThrough { frames: Unframer::default(), inner: pass_through::PassThrough::new(), text: Vec::new() }
-    }
 }
 
 impl PassThrough {
