@@ -1,6 +1,6 @@
 //! Anthropic's events out of AWS's frames, as `InvokeModelWithResponseStream` sends them.
 //!
-//! A frame is a message of [`event_stream`]; one whose event is `chunk` has the payload `{"bytes":"..."}`, in base64 an event of
+//! A frame is a [`Message`]; one whose event is `chunk` has the payload `{"bytes":"..."}`, in base64 an event of
 //! Anthropic's as JSON, whose `type` is its name. Padding beside it (`p`) means nothing. Exceptions end the stream: they are told as an event
 //! `error` in Anthropic's form.
 //!
