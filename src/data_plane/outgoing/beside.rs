@@ -34,23 +34,24 @@ impl<'r> Outgoing<'r> {
         }
         match way {
             Way::Same if lacks(deployment.provider.id, self.entry.endpoint) => Way::None,
-            Way::Same => self.names_models_within(deployment).unwrap_or(way),
+            Way::Same => self.as_composed(deployment).unwrap_or(way),
             Way::Embeddings { .. } if lacks(deployment.provider.id, ApiEndpoint::Embeddings) => Way::None,
             way => way,
         }
     }
 
-    /// A request of Gemini's that names its model within its body, which is another one at the deployment: patching does not reach there.
-    fn names_models_within(&self, deployment: &Deployment) -> Option<Way> {
+    /// A request of Gemini's that does not go on as it came though the API is the same: it names its model within its body, where
+    /// patching does not reach, and that is another one at the deployment; or Vertex AI has another form for it.
+    fn as_composed(&self, deployment: &Deployment) -> Option<Way> {
         let Body::Json { bytes, start, .. } = &self.body else { return None };
-        if self.model_for(deployment) == self.model_asked {
+        let is_vertex = is_vertex(deployment);
+        if !is_vertex && self.model_for(deployment) == self.model_asked {
             return None;
         }
+        let embeddings = |client| Some(Way::Embeddings { client, upstream: embeddings::UpstreamForm::Gemini });
         match self.entry.endpoint {
-            ApiEndpoint::BatchEmbedContents => Some(Way::Embeddings {
-                client: embeddings::ClientForm::GeminiBatch,
-                upstream: embeddings::UpstreamForm::Gemini,
-            }),
+            ApiEndpoint::EmbedContent if is_vertex => embeddings(embeddings::ClientForm::GeminiOne),
+            ApiEndpoint::BatchEmbedContents => embeddings(embeddings::ClientForm::GeminiBatch),
             ApiEndpoint::CountTokens if token_count::is_within(Value::root(&bytes[*start..])) => {
                 Some(Way::Count { client: ClientWire::GeminiContent, upstream: token_count::UpstreamForm::Gemini })
             }

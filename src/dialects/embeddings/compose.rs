@@ -128,29 +128,31 @@ impl<'c> Composer<'c> {
     fn gemini(&mut self, is_vertex: bool) -> Said {
         let Request { client: _, inputs, dimensions: _, task: _, title: _, user, base64: _, extras } = self.request;
         self.hint(user.is_some(), "user");
-        self.notes.leave(self.target, extras)?;
+        let (own, left): (Vec<_>, Vec<_>) = extras.iter().partition(|extra| is_vertex && is_vertex_s(extra));
+        self.notes.leave(self.target, left)?;
         let task = self.gemini_task()?;
         if let [input] = &inputs[..] {
-            self.gemini_content(0, input, task, is_vertex)?;
+            self.gemini_content(0, input, task, is_vertex.then_some(&own))?;
             return Ok((path::write(self.target.model, Verb::Embed).into(), AnswerForm::GeminiOne));
         }
         self.json.open_object().name("requests").open_array();
         for (index, input) in inputs.iter().enumerate() {
-            self.gemini_content(index, input, task, is_vertex)?;
+            self.gemini_content(index, input, task, is_vertex.then_some(&own))?;
         }
         self.json.close_array().close_object();
         Ok((path::write(self.target.model, Verb::EmbedBatch).into(), AnswerForm::GeminiBatch))
     }
 
+    /// One content with its settings; `vertex` has the extras among them where they stand in an object of their own.
     fn gemini_content(
         &mut self,
         index: usize,
         input: &Input<'_>,
         task: Option<&str>,
-        is_vertex: bool,
+        vertex: Option<&Vec<&Extra<'_>>>,
     ) -> Result<(), Unsupported> {
         self.json.open_object();
-        if !is_vertex {
+        if vertex.is_none() {
             // Where each content has a model, it has to be the path's.
             self.json.name("model").string(&path::resource(self.target.model));
         }
@@ -163,10 +165,10 @@ impl<'c> Composer<'c> {
                 self.json.close_object().close_array().close_object();
             }
         }
-        let Request { dimensions, title, .. } = self.request;
-        if is_vertex && (task.is_some() || title.is_some() || dimensions.is_some()) {
+        if vertex.is_some() {
             self.json.name("embedContentConfig").open_object();
         }
+        let Request { dimensions, title, .. } = self.request;
         if let Some(task) = task {
             self.json.name("taskType").string(task);
         }
@@ -176,7 +178,10 @@ impl<'c> Composer<'c> {
         if let Some(dimensions) = dimensions {
             self.json.name("outputDimensionality").number(*dimensions);
         }
-        if is_vertex && (task.is_some() || title.is_some() || dimensions.is_some()) {
+        if let Some(own) = vertex {
+            for extra in own {
+                self.json.any_name(last_name(extra)).raw(&extra.value);
+            }
             self.json.close_object();
         }
         self.json.close_object();
@@ -370,6 +375,16 @@ impl<'c> Composer<'c> {
             ClientForm::GeminiBatch => format!("requests[{index}].content.parts"),
         }
     }
+}
+
+/// Is this a setting that Vertex AI alone has? A batch has one set of them, its first request's.
+fn is_vertex_s(extra: &Extra<'_>) -> bool {
+    let is_first = !extra.param.starts_with("requests[") || extra.param.starts_with("requests[0]");
+    is_first && ["autoTruncate", "mimeType", "documentOcr", "audioTrackExtraction"].contains(&last_name(extra))
+}
+
+fn last_name<'e>(extra: &'e Extra<'_>) -> &'e str {
+    extra.param.rsplit('.').next().unwrap_or_default()
 }
 
 /// What is known of a task.

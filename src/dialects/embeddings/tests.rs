@@ -238,6 +238,17 @@ fn a_request_in_every_form() {
 }
 
 #[test]
+fn settings_of_vertex_ai_s_own_go_there_and_nowhere_else() {
+    let body = r#"{"content":{"parts":[{"text":"a"}]},"embedContentConfig":{"autoTruncate":true}}"#;
+    assert_eq!(
+        composed(ONE, UpstreamForm::Vertex, "gemini-embedding-001", false, body).0,
+        r#"/models/gemini-embedding-001:embedContent {"content":{"parts":[{"text":"a"}]},"embedContentConfig":{"autoTruncate":true}}"#
+    );
+    let (said, _) = composed(ONE, UpstreamForm::Gemini, "gemini-embedding-001", false, body);
+    assert!(said.starts_with("unsupported embedContentConfig.autoTruncate"), "{said}");
+}
+
+#[test]
 fn what_may_be_dropped_is_and_what_is_asked_about_is_not() {
     let (said, _) = composed(OPENAI, UpstreamForm::Gemini, "g", true, r#"{"input":"a","normalized":true}"#);
     assert_eq!(
@@ -384,15 +395,75 @@ proptest! {
         prop_assert_eq!(packed, Some(expected));
     }
 
-    /// Any JSON at all is answered or refused, without a panic.
+    /// Any JSON at all, made of what the forms know, is composed or refused, and read or refused, without a panic.
     #[test]
-    fn noise_is_refused(text in "[{}\\[\\]\":,a-z0-9.]{0,80}") {
+    fn noise_is_refused(asked in noise(), answer in noise()) {
+        use UpstreamForm::*;
+        let (asked, answer) = (asked.to_string(), answer.to_string());
         for client in [OPENAI, ONE, BATCH] {
-            if serde_json::from_str::<serde_json::Value>(&text).is_ok() {
-                for upstream in [UpstreamForm::OpenAi, UpstreamForm::Vertex, UpstreamForm::Cohere, UpstreamForm::Bedrock] {
-                    let _ = composed(client, upstream, "m", true, &text);
+            for (upstream, model) in
+                [(OpenAi, "m"), (Gemini, "m"), (Vertex, "m"), (Cohere, "m"), (Ollama, "m"), (Bedrock, "titan-embed-text")]
+            {
+                let (said, back) = composed(client, upstream, model, true, &asked);
+                if let Some(back) = back {
+                    let body = said.split_once(' ').expect("a path and a body").1;
+                    let mut values = serde_json::Deserializer::from_str(body).into_iter::<serde_json::Value>();
+                    prop_assert!(values.next().is_some_and(|value| value.is_ok()), "{}", said);
+                    let _ = answered(back, &answer);
                 }
             }
         }
     }
+}
+
+/// JSON with the members of all forms at any place.
+fn noise() -> impl Strategy<Value = serde_json::Value> {
+    const NAMES: &[&str] = &[
+        "input",
+        "dimensions",
+        "encoding_format",
+        "input_type",
+        "content",
+        "parts",
+        "text",
+        "requests",
+        "taskType",
+        "title",
+        "embedContentConfig",
+        "outputDimensionality",
+        "data",
+        "embedding",
+        "embeddings",
+        "values",
+        "index",
+        "usage",
+        "float",
+        "prompt_tokens",
+        "predictions",
+        "statistics",
+        "token_count",
+        "meta",
+    ];
+    let leaf = prop_oneof![
+        prop::sample::select(vec!["base64", "query", "AACAPw==", "\"é\n", ""]).prop_map(serde_json::Value::from),
+        (0u64..4).prop_map(serde_json::Value::from),
+        prop::num::f64::NORMAL.prop_map(serde_json::Value::from),
+        Just(serde_json::Value::Null),
+        Just(serde_json::Value::Bool(true)),
+    ];
+    let any = leaf.prop_recursive(5, 40, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(serde_json::Value::from),
+            prop::collection::vec((prop::sample::select(NAMES), inner), 0..4).prop_map(|members| {
+                members
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into()
+            }),
+        ]
+    });
+    prop::collection::vec((prop::sample::select(NAMES), any), 0..6).prop_map(|members| {
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<serde_json::Map<_, _>>().into()
+    })
 }
