@@ -471,6 +471,8 @@ pub struct Adapted {
     pub answer_tool: Option<Box<str>>,
     /// Tools that had to be renamed: the upstream's name, the client's name.
     pub names: Vec<(Box<str>, Box<str>)>,
+    /// Of each answer's calls only the first is passed on: the upstream cannot be told to make one at a time.
+    pub one_call: bool,
 }
 
 /// The client's request is not what its dialect demands. The client is to blame.

@@ -1,6 +1,7 @@
 //! Brings an answer back from what composing its request had to change: renamed tools get their names, and the call of a tool that
 //! stood in for a schema becomes the text that it was asked for. Where functions stand in for tools that take a text
-//! ([`super::text_tools`]), the text is taken out of their arguments.
+//! ([`super::text_tools`]), the text is taken out of their arguments. Where the client wants one call at most and the upstream could not be
+//! told so, the calls after the first are left out.
 //!
 //! Text beside such a call is dropped: the client asked for JSON and nothing else. If the tool was not called, because the model
 //! declined or ran out of output, the text stays.
@@ -18,6 +19,8 @@ pub struct Restore {
     /// The client's names of tools that take a text, and calls of them.
     text_tools: Vec<Box<str>>,
     text_calls: Vec<(u32, u32, Unwrap)>,
+    /// The first call of each choice, where it is to be the only one.
+    only_calls: Vec<(u32, u32)>,
 }
 
 impl Restore {
@@ -47,6 +50,8 @@ impl Restore {
             Event::Finish { choice, reason: Finish::ToolCalls } if self.answers(choice) => {
                 next(Event::Finish { choice, reason: Finish::Stop });
             }
+            Event::ToolCall { choice, call, .. } | Event::ToolArguments { choice, call, .. }
+                if self.adapted.one_call && !self.is_only_call(choice, call) => {}
             Event::ToolCall { choice, call, id, name, signature } => {
                 let restored = self.adapted.names.iter().find(|(upstream, _)| name.says(upstream));
                 let name = restored.map_or(name, |(_, client)| Text::plain(client.as_ref()));
@@ -69,6 +74,17 @@ impl Restore {
 
     fn is_answer_tool(&self, name: &Text<'_>) -> bool {
         self.adapted.answer_tool.as_deref().is_some_and(|tool| name.says(tool))
+    }
+
+    /// Whether this is the first call of its choice.
+    fn is_only_call(&mut self, choice: u32, call: u32) -> bool {
+        match self.only_calls.iter().find(|(of, _)| *of == choice) {
+            Some((_, first)) => *first == call,
+            None => {
+                self.only_calls.push((choice, call));
+                true
+            }
+        }
     }
 
     fn answers(&self, choice: u32) -> bool {
@@ -119,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_tool_that_stood_in_for_a_schema_becomes_text() {
-        let adapted = Adapted { answer_tool: Some("answer".into()), names: Vec::new() };
+        let adapted = Adapted { answer_tool: Some("answer".into()), ..Adapted::default() };
         let finish = |reason| Event::Finish { choice: 0, reason };
         assert_eq!(
             restored(
@@ -140,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_function_that_stood_in_for_a_tool_with_a_text_is_called_with_one() {
-        let adapted = Adapted { answer_tool: None, names: vec![("patch_1".into(), "patch".into())] };
+        let adapted = Adapted { names: vec![("patch_1".into(), "patch".into())], ..Adapted::default() };
         let restore = Restore::new(adapted).with_text_tools(vec!["patch".into()]);
         assert_eq!(
             passed(
@@ -164,8 +180,16 @@ mod tests {
     }
 
     #[test]
+    fn the_first_call_is_the_only_one_where_one_was_asked_for() {
+        let adapted = Adapted { one_call: true, ..Adapted::default() };
+        let events = vec![call(0, "a"), arguments(0, "{"), call(1, "a"), arguments(1, "{}"), arguments(0, "}")];
+        let kept = vec![call(0, "a"), arguments(0, "{"), arguments(0, "}")];
+        assert_eq!(restored(adapted, events), kept);
+    }
+
+    #[test]
     fn a_tool_that_was_renamed_gets_its_name() {
-        let adapted = Adapted { answer_tool: None, names: vec![("get_weather_1".into(), "get.weather".into())] };
+        let adapted = Adapted { names: vec![("get_weather_1".into(), "get.weather".into())], ..Adapted::default() };
         assert_eq!(
             restored(adapted, vec![call(0, "get_weather_1"), arguments(0, "{}"), call(1, "other")]),
             vec![call(0, "get.weather"), arguments(0, "{}"), call(1, "other")]

@@ -189,6 +189,7 @@ impl Composer<'_> {
         Ok(Adapted {
             answer_tool: tools.answer.map(|answer| answer.name),
             names: std::mem::take(&mut self.names.renamed),
+            ..Adapted::default()
         })
     }
 

@@ -169,7 +169,7 @@ impl Composer<'_> {
         if !names.is_empty() {
             self.notes.mapped("tools.name", "Names are changed for the upstream, and changed back.");
         }
-        Ok(Adapted { answer_tool: plan.answer.map(|answer| answer.name.into()), names })
+        Ok(Adapted { answer_tool: plan.answer.map(|answer| answer.name.into()), names, ..Adapted::default() })
     }
 
     fn unsupported(&mut self, param: impl Into<Cow<'static, str>>, why: &'static str) -> Result<(), Unsupported> {

@@ -10,6 +10,7 @@
 //! | schema of the answer | `responseJsonSchema`, adapted to its keywords ([`crate::dialects::schema`]); in Google's own form where the model takes no other |
 //! | the same beside tools, before Gemini 3 | a tool that takes the answer |
 //! | effort, budget | `thinkingLevel` or `thinkingBudget`, whichever the model takes |
+//! | one call at most, where one tool is demanded | nothing; the answer's other calls are left out |
 //! | members and tools of Gemini's own, from any client | as they are |
 
 mod contents;
@@ -19,7 +20,7 @@ use super::names::Names;
 use super::path;
 use crate::dialects::canonical::{
     Adapted, Effort, Extra, FunctionTool, Notes, OutputFormat, OutputSchema, Part, PartBody, Reasoning, Request,
-    Target, Tool, Unsupported,
+    Target, Tool, ToolChoice, Unsupported,
 };
 use crate::dialects::schema::{self, Subset};
 use crate::json::piece::{Raw, Text};
@@ -75,7 +76,13 @@ pub fn compose(
     let mut names = Names::new(tools);
     let mut adapted = Adapted::default();
     if *parallel_tool_calls == Some(false) && !tools.is_empty() {
-        notes.unsupported(target, "parallel_tool_calls", "The model's API cannot limit a turn to one call.")?;
+        if is_one_demanded(tools, tool_choice.as_ref()) {
+            // How clients have a schema kept to by a tool. A second call would be one of the same tool.
+            adapted.one_call = true;
+            notes.adapted("parallel_tool_calls", "The answer's first call is passed on alone.");
+        } else {
+            notes.unsupported(target, "parallel_tool_calls", "The model's API cannot limit a turn to one call.")?;
+        }
     }
     if user.is_some() {
         notes.hint("user");
@@ -178,6 +185,16 @@ pub fn compose(
     json.close_object();
     adapted.names = names.into_renamed();
     Ok(adapted)
+}
+
+/// Whether one certain tool must be called.
+fn is_one_demanded(tools: &[Tool<'_>], choice: Option<&ToolChoice<'_>>) -> bool {
+    match choice {
+        Some(ToolChoice::Tool(_)) => true,
+        Some(ToolChoice::Required) => tools.len() == 1,
+        Some(ToolChoice::Among { names, required }) => *required && names.len() == 1,
+        Some(ToolChoice::Auto | ToolChoice::None) | None => false,
+    }
 }
 
 /// What may be met many times in a request, and is noted once.

@@ -44,7 +44,7 @@ pub fn of_value<'a>(body: Value<'a>, path: &Path<'_>) -> Result<Request<'a>, Inv
             _ => request.extras.push(Extra {
                 param: at.to_string().into(),
                 value: value.raw(),
-                is_hint: HINTS.contains(&&*name),
+                is_hint: HINTS.contains(&&*name) || (name == "safetySettings" && blocks_nothing(value)),
             }),
         }
     }
@@ -62,6 +62,12 @@ pub fn of_value<'a>(body: Value<'a>, path: &Path<'_>) -> Result<Request<'a>, Inv
 
 /// Members that cannot change what the answer means.
 const HINTS: &[&str] = &["labels", "serviceTier", "store"];
+
+/// Whether safety settings, a list that some clients send empty, switch Google's own filters off: other providers have none of them.
+fn blocks_nothing(settings: Value<'_>) -> bool {
+    let is_off = |threshold: Value<'_>| threshold.says("BLOCK_NONE") || threshold.says("OFF");
+    settings.kind() == Kind::Array && settings.elements().all(|setting| setting.some("threshold").is_some_and(is_off))
+}
 
 /// Members that have a name here, in either spelling; the others keep theirs.
 const NAMES: &[&str] = &[

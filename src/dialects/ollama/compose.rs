@@ -140,7 +140,7 @@ impl Composer<'_> {
         if !names.is_empty() {
             self.notes.mapped("tools.name", "Names are changed for the upstream, and changed back.");
         }
-        Ok(Adapted { answer_tool: None, names })
+        Ok(Adapted { answer_tool: None, names, ..Adapted::default() })
     }
 
     fn unsupported(&mut self, param: impl Into<Cow<'static, str>>, why: &'static str) -> Result<(), Unsupported> {

@@ -120,7 +120,11 @@ pub fn compose(
         }
     }
     json.close_object();
-    Ok(Adapted { answer_tool: form.answer_tool.map(|tool| tool.name.into()), names: composer.names.into_renamed() })
+    Ok(Adapted {
+        answer_tool: form.answer_tool.map(|tool| tool.name.into()),
+        names: composer.names.into_renamed(),
+        ..Adapted::default()
+    })
 }
 
 struct Composer<'c> {

@@ -142,7 +142,7 @@ fn append(
         json.name("stream").bool(true);
     }
     json.close_object();
-    Ok(Adapted { answer_tool: answer_name.map(Into::into), names: composer.names.into_renamed() })
+    Ok(Adapted { answer_tool: answer_name.map(Into::into), names: composer.names.into_renamed(), ..Adapted::default() })
 }
 
 /// Less is refused: "integer below minimum value. Expected a value >= 16". Agents ask for one token to see whether a model answers.

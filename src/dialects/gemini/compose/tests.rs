@@ -326,6 +326,28 @@ fn one_call_at_a_time_cannot_be_asked_for() {
     check(&Request { tools: Vec::new(), ..request }, &format!("{HI}}}"));
 }
 
+/// As langchain and Vercel's ai have a schema kept to by a tool.
+#[test]
+fn one_call_of_a_tool_that_is_demanded_is_the_first_one() {
+    let tool = || ToolChoice::Tool(Text::plain("f"));
+    for (tools, choice, one) in [
+        (&["f", "g"][..], tool(), true),
+        (&["f"], ToolChoice::Required, true),
+        (&["f", "g"], ToolChoice::Required, false),
+        (&["f"], ToolChoice::Auto, false),
+    ] {
+        let tools = tools.iter().map(|name| function(name, None)).collect();
+        let request = Request { tools, tool_choice: Some(choice), parallel_tool_calls: Some(false), ..hi() };
+        match composed(&request, *NEW, false) {
+            Ok(Composed { adapted, notes, .. }) => {
+                assert!(one && adapted.one_call, "{:?}", request.tool_choice);
+                assert_eq!(notes, [(NoteKind::Adapted, "parallel_tool_calls".to_owned())]);
+            }
+            Err(refused) => assert!(!one && refused.param == "parallel_tool_calls", "{:?}", request.tool_choice),
+        }
+    }
+}
+
 #[test]
 fn numbers_are_as_the_client_wrote_them() {
     let request = Request {

@@ -134,6 +134,20 @@ fn pictures_of_a_result_stand_beside_its_text() {
 }
 
 #[test]
+fn safety_settings_that_block_nothing_change_nothing() {
+    for (settings, is_hint) in [
+        ("[]", true),
+        (r#"[{"category":"HARM_CATEGORY_HARASSMENT","threshold":"BLOCK_NONE"},{"threshold":"OFF"}]"#, true),
+        (r#"[{"threshold":"OFF"},{"threshold":"BLOCK_LOW_AND_ABOVE"}]"#, false),
+        (r#"[{"category":"HARM_CATEGORY_HARASSMENT"}]"#, false),
+        ("7", false),
+    ] {
+        let body = format!(r#"{{{HI},"safetySettings":{settings}}}"#);
+        assert_eq!(parse(body.as_bytes()).unwrap().extras[0].is_hint, is_hint, "{settings}");
+    }
+}
+
+#[test]
 fn what_only_gemini_has_is_carried() {
     let body = format!(
         r#"{{{HI},"somethingNew":1,"store":true,"toolConfig":{{"retrievalConfig":{{}}}},"generationConfig":{{"responseModalities":["TEXT","IMAGE"],"media_resolution":"x"}}}}"#
