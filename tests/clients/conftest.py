@@ -1,4 +1,4 @@
-"""Providers of three APIs behind Ringway, for the suites that meet every pair of dialects.
+"""Providers of every dialect behind Ringway, for the suites that meet every pair.
 
 The simulated provider checks each body that it gets against its own API's rules; a gateway that translates well keeps its list
 of breaches empty.
@@ -9,8 +9,7 @@ import json
 import pytest
 
 from harness.control import ask, connect
-
-KINDS = {"openai": "/v1", "anthropic": "/v1", "gemini": "/v1beta"}
+from harness.pairs import KINDS, served_by
 
 
 @pytest.fixture(params=KINDS)
@@ -30,17 +29,7 @@ def provider(simulate):
 
 @pytest.fixture
 def gateway(ringway, provider, kind):
-    """`model` is served by a provider of the kind; `newest` by the same under a name whose calls are signed."""
-    at = {"kind": kind, "base_url": provider.origin + KINDS[kind]}
-    return ringway(
-        providers={"a": at},
-        models={
-            "model": ["a/sim-small"],
-            "sim-embedding": ["a/sim-embedding"],
-            "newest": ["a/gemini-3-pro"],
-            "bigger": ["a/sim-large"],
-        },
-    )
+    return ringway(**served_by(provider, kind))
 
 
 # The official clients; not every suite has them all.

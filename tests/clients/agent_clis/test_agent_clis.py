@@ -12,6 +12,7 @@ import pytest
 
 from harness.children import TARGET
 from harness.node import node
+from harness.pairs import KINDS
 
 # tests/run installs them there and not beside this file: they are a gigabyte.
 INSTALLED = TARGET / "test-envs" / "agent_clis"
@@ -97,10 +98,29 @@ class Gemini:
         return [MODULES / "@google/gemini-cli/bundle/gemini.js", "--model", "newest", "--yolo", "--prompt", prompt]
 
 
-@pytest.fixture(params=[Claude, Codex, Gemini], ids=lambda agent: agent.__name__.lower())
-def agent(request, gateway, tmp_path):
+# To a provider that has chat completions alone only the way of Responses is another than to OpenAI.
+PAIRS = [
+    (agent, kind)
+    for agent in (Claude, Codex, Gemini)
+    for kind in KINDS
+    if agent is Codex or kind != "openai-compatible"
+]
+
+
+@pytest.fixture(params=PAIRS, ids=lambda pair: f"{pair[0].__name__.lower()}-{pair[1]}")
+def pair(request):
+    return request.param
+
+
+@pytest.fixture
+def kind(pair):
+    return pair[1]
+
+
+@pytest.fixture
+def agent(pair, gateway, tmp_path):
     (tmp_path / "home").mkdir()
-    return request.param(gateway, tmp_path / "home")
+    return pair[0](gateway, tmp_path / "home")
 
 
 @pytest.fixture

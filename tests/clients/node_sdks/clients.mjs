@@ -208,8 +208,6 @@ function ai(model) {
 }
 
 const aiOpenai = createOpenAI({ baseURL: `${url}/v1`, apiKey });
-// It has a schema kept to by a tool where it does not know the model, and asks for one call at most, which Gemini cannot be told.
-const headers = { "x-ringway-unsupported": "drop" };
 
 export const clients = {
   openai: chat,
@@ -218,6 +216,6 @@ export const clients = {
   google: generate,
   "ai over openai": ai(aiOpenai.chat(model)),
   "ai over openai responses": ai(aiOpenai.responses(model)),
-  "ai over anthropic": ai(createAnthropic({ baseURL: `${url}/v1`, apiKey, headers })(model)),
+  "ai over anthropic": ai(createAnthropic({ baseURL: `${url}/v1`, apiKey })(model)),
   "ai over google": ai(createGoogle({ baseURL: `${url}/v1beta`, apiKey })(model)),
 };
