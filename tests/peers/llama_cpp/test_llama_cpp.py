@@ -1,6 +1,7 @@
 """A real model behind Ringway: llama.cpp's server with SmolLM2-135M.
 
-What a client gets through Ringway is compared with what the server says when it is asked directly.
+What a client gets through Ringway is compared with what the server says when it is asked directly. Clients of the other APIs have to get the
+same text and the same usage.
 """
 
 import json
@@ -9,9 +10,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import anthropic
 import openai
 import pydantic
 import pytest
+from google import genai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from harness.children import Child, free_port
@@ -152,6 +155,62 @@ def test_context_overflow(through):
         through.chat.completions.create(**FIXED, messages=[{"role": "user", "content": "river " * 4000}])
     assert "context" in caught.value.message
     assert caught.value.type == "exceed_context_size_error"
+
+
+PROMPT = ASK[0]["content"]
+SCHEMA = River.model_json_schema()
+
+
+def responses_of(gateway, prompt, streamed, tokens, schema):
+    form = {"format": {"type": "json_schema", "name": "river", "schema": schema, "strict": True}} if schema else {}
+    asked = {"model": "smollm2", "input": prompt, "temperature": 0, "max_output_tokens": tokens, "text": form}
+    client = client_of(gateway.api, gateway.key)
+    answer = (
+        list(client.responses.create(**asked, stream=True))[-1].response
+        if streamed
+        else client.responses.create(**asked)
+    )
+    return answer.output_text, answer.usage.input_tokens, answer.usage.output_tokens
+
+
+def messages_of(gateway, prompt, streamed, tokens, schema):
+    form = {"output_config": {"format": {"type": "json_schema", "schema": schema}}} if schema else {}
+    asked = {"model": "smollm2", "messages": [{"role": "user", "content": prompt}], "max_tokens": tokens, **form}
+    # This client no longer names it.
+    asked["extra_body"] = {"temperature": 0}
+    client = anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0)
+    if streamed:
+        with client.messages.stream(**asked) as stream:
+            answer = stream.get_final_message()
+    else:
+        answer = client.messages.create(**asked)
+    return "".join(block.text for block in answer.content), answer.usage.input_tokens, answer.usage.output_tokens
+
+
+def gemini_of(gateway, prompt, streamed, tokens, schema):
+    form = {"response_mime_type": "application/json", "response_json_schema": schema} if schema else {}
+    config = {"temperature": 0, "max_output_tokens": tokens, **form}
+    client = genai.Client(api_key=gateway.key, http_options={"base_url": gateway.url})
+    ask = client.models.generate_content_stream if streamed else client.models.generate_content
+    answer = ask(model="smollm2", contents=prompt, config=config)
+    chunks = list(answer) if streamed else [answer]
+    usage = chunks[-1].usage_metadata
+    return "".join(chunk.text or "" for chunk in chunks), usage.prompt_token_count, usage.candidates_token_count
+
+
+@pytest.mark.gateway_only
+@pytest.mark.parametrize("ask_of", [responses_of, messages_of, gemini_of])
+class TestOtherClients:
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_it_says_the_same_at_the_same_usage(self, gateway, directly, ask_of, streamed):
+        theirs = raw(directly, messages=ASK)
+        usage = theirs["usage"]["prompt_tokens"], theirs["usage"]["completion_tokens"]
+        assert ask_of(gateway, PROMPT, streamed, 24, None) == (theirs["choices"][0]["message"]["content"], *usage)
+
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_a_schema_is_kept_to(self, gateway, ask_of, streamed):
+        text, _, _ = ask_of(gateway, "Describe the Rhine.", streamed, 80, SCHEMA | {"additionalProperties": False})
+        River.model_validate_json(text)
 
 
 @pytest.mark.gateway_only
