@@ -35,7 +35,7 @@ use crate::{
     telemetry::cells::DeploymentCells,
 };
 
-mod answer;
+pub mod answer;
 mod several;
 use answer::{Reading, collected, judged_in_place, reading, refused, rejection};
 
@@ -351,7 +351,7 @@ async fn next_data<D: Downstream>(
 }
 
 /// How a stream goes to its client.
-fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>, wire: Option<UpstreamWire>) -> Passage {
+pub fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>, wire: Option<UpstreamWire>) -> Passage {
     if let Some(translation) = translation {
         return match translation.calls {
             1 => Passage::Translated(Box::new(translation.stream())),
@@ -359,6 +359,7 @@ fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>, wire: Opti
         };
     }
     match outgoing.entry.api {
+        Api::OpenAi if outgoing.entry.endpoint == ApiEndpoint::Responses => Passage::Responses(Default::default()),
         Api::OpenAi => {
             let endpoint = outgoing.entry.endpoint;
             let chunks = matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Completions);

@@ -407,7 +407,8 @@ const PARK_MS: u64 = 1_000;
 /// Advice beyond this is not believed, in milliseconds: a provider's clock error must not take a deployment out for a day.
 const PARK_MS_MAX: u64 = 10 * 60 * 1_000;
 
-fn request_kind(endpoint: ApiEndpoint, query: &str) -> RequestKind {
+/// How the body of a request to an endpoint is looked at.
+pub fn request_kind(endpoint: ApiEndpoint, query: &str) -> RequestKind {
     match endpoint {
         ApiEndpoint::ChatCompletions => RequestKind::Chat,
         ApiEndpoint::Completions => RequestKind::Completion,

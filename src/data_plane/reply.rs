@@ -51,7 +51,7 @@ pub fn stage_failure<D: Downstream>(
 }
 
 /// Headers that go with a failure.
-fn failure_lines(failure: &Failure, lines: &mut Vec<u8>) {
+pub fn failure_lines(failure: &Failure, lines: &mut Vec<u8>) {
     if let Some(wait_ms) = failure.retry_after_ms() {
         // SDKs read the milliseconds first; `retry-after` is for everyone else, in whole seconds, never too early.
         lines.extend_from_slice(

@@ -167,7 +167,7 @@ pub enum Route<'a> {
 /// Stands before the path of a call that is to be explained and not made.
 const EXPLAIN: &str = "/v1/explain";
 
-/// The path of the call that is to be explained: what follows [`EXPLAIN`], so that a client changes nothing but its base URL. Chat
+/// The path of the call that is to be explained: what follows `/v1/explain`, so that a client changes nothing but its base URL. Chat
 /// completions are meant where nothing follows.
 pub fn explained(path: &str) -> Option<&str> {
     match path.strip_prefix(EXPLAIN)? {

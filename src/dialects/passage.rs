@@ -5,12 +5,14 @@ use super::{
     canonical::Usage,
     gemini, openai_chat,
     openai_chat::pass_through::Verdict,
+    openai_responses,
     translate::{SeveralStreams, TranslatedStream},
 };
 use crate::error::Failure;
 
 pub enum Passage {
     OpenAi(openai_chat::pass_through::PassThrough),
+    Responses(openai_responses::pass_through::PassThrough),
     Anthropic(anthropic_messages::pass_through::PassThrough),
     /// The same out of AWS's frames.
     AnthropicFrames(Box<anthropic_messages::elsewhere::frames::PassThrough>),
@@ -25,6 +27,7 @@ impl Passage {
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
         match self {
             Passage::OpenAi(pass) => pass.feed(piece, out),
+            Passage::Responses(pass) => pass.feed(piece, out),
             Passage::Anthropic(pass) => pass.feed(piece, out),
             Passage::AnthropicFrames(pass) => pass.feed(piece, out),
             Passage::Gemini(pass) => pass.feed(piece, out),
@@ -37,6 +40,7 @@ impl Passage {
     pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
         match self {
             Passage::OpenAi(pass) => pass.end(out),
+            Passage::Responses(pass) => pass.end(out),
             Passage::Anthropic(pass) => pass.end(out),
             Passage::AnthropicFrames(pass) => pass.end(out),
             Passage::Gemini(pass) => pass.end(out),
@@ -49,6 +53,7 @@ impl Passage {
     pub fn has_begun(&self) -> bool {
         match self {
             Passage::OpenAi(pass) => pass.has_begun,
+            Passage::Responses(pass) => pass.has_begun,
             Passage::Anthropic(pass) => pass.has_begun,
             Passage::AnthropicFrames(pass) => pass.has_begun(),
             Passage::Gemini(pass) => pass.has_begun,
@@ -61,6 +66,7 @@ impl Passage {
     pub fn said_bytes(&self) -> u64 {
         match self {
             Passage::OpenAi(pass) => pass.said_bytes,
+            Passage::Responses(pass) => pass.said_bytes,
             Passage::Anthropic(pass) => pass.said_bytes,
             Passage::AnthropicFrames(pass) => pass.said_bytes(),
             Passage::Gemini(pass) => pass.said_bytes,
@@ -73,6 +79,10 @@ impl Passage {
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
         match self {
             Passage::Translated(stream) => stream.fail(failure, out),
+            Passage::Responses(pass) => {
+                pass.fail(failure, out);
+                true
+            }
             Passage::Several(streams) => streams.fail(failure, out),
             _ => false,
         }
@@ -82,6 +92,7 @@ impl Passage {
     pub fn usage(&self) -> Option<Usage> {
         match self {
             Passage::OpenAi(pass) => pass.usage.as_ref().map(openai_chat::usage::Usage::disjoint),
+            Passage::Responses(pass) => pass.usage,
             Passage::Anthropic(pass) => pass.usage,
             Passage::AnthropicFrames(pass) => pass.usage(),
             Passage::Gemini(pass) => pass.usage,

@@ -12,7 +12,8 @@ use super::{
         event_stream::{self, Kind},
     },
     canonical::{
-        Adapted, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request, Target, Unsupported, Usage,
+        Adapted, ErrorClass, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request, Target,
+        Unsupported, Usage,
     },
     cohere_chat, estimate, gemini,
     ollama::{self, lines},
@@ -371,6 +372,7 @@ struct Told {
     said_bytes: u64,
     has_begun: bool,
     has_failed: bool,
+    error: Option<ErrorClass>,
     prompt: Prompt,
 }
 
@@ -378,6 +380,11 @@ impl TranslatedStream {
     /// As the last usage that came said.
     pub fn usage(&self) -> Option<Usage> {
         self.told.usage
+    }
+
+    /// What the provider's error means, if it told of one.
+    pub fn error(&self) -> Option<ErrorClass> {
+        self.told.error
     }
 
     /// How much the model has said, in bytes.
@@ -518,14 +525,15 @@ impl Frames {
 
 impl Told {
     fn of(prompt: Prompt) -> Told {
-        Told { usage: None, said_bytes: 0, has_begun: false, has_failed: false, prompt }
+        Told { usage: None, said_bytes: 0, has_begun: false, has_failed: false, error: None, prompt }
     }
 
     /// Takes note of an event and renders it. An error is not rendered: whoever relays the stream tells of it.
     fn pass(&mut self, event: &Event<'_>, renderer: &mut StreamRenderer, out: &mut Vec<u8>) {
         match event {
-            Event::Error(_) => {
+            Event::Error(error) => {
                 self.has_failed = true;
+                self.error = Some(error.class);
                 return;
             }
             Event::Usage(usage) => self.usage = Some(*usage),

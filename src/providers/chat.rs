@@ -12,7 +12,8 @@ pub const OPENAI: Variant = Variant::OPENAI;
 /// Azure's API versions follow OpenAI's schema with some delay; breakpoints of caches are the newest of it.
 pub const AZURE: Variant = Variant { cache: CacheWay::None, ..Variant::OPENAI };
 
-/// `random_seed`, `any`, ids of nine characters; refuses members that it does not know, and schemas with `$id`.
+/// `random_seed`, `any`, ids of nine characters; refuses members that it does not know, schemas with `$id`, functions without parameters, and a
+/// user's turn behind a tool's result ("Unexpected role 'user' after role 'tool'").
 pub const MISTRAL: Variant = Variant {
     seed: Some("random_seed"),
     stream_usage: false,
@@ -21,6 +22,8 @@ pub const MISTRAL: Variant = Variant {
     names: false,
     strict: true,
     schema_ids: false,
+    needs_parameters: true,
+    needs_answer_to_results: true,
     required: Some("any"),
     call_ids: CallIds::Nine,
     thinking: ThinkingWay::None,
@@ -115,6 +118,9 @@ pub const PERPLEXITY: Variant = Variant {
 
 /// Together, Fireworks, vLLM, SGLang, llama.cpp and their like.
 pub const OPEN_MODELS: Variant = Variant { top_k: true, ..Variant::USUAL };
+
+/// Ollama's endpoint of this dialect. It passes over what it does not know, `top_k` among it, which its own dialect has.
+pub const OLLAMA: Variant = Variant::USUAL;
 
 /// Another gateway of this kind: thoughts go back with their signatures.
 pub const GATEWAY: Variant =

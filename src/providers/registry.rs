@@ -376,7 +376,7 @@ pub static PROVIDERS: &[Provider] = &[
         chat: &Variant::USUAL,
         models: &[],
     },
-    self_hosted("ollama", "Ollama", "http://127.0.0.1:11434/v1"),
+    Provider { chat: &chat::OLLAMA, ..self_hosted("ollama", "Ollama", "http://127.0.0.1:11434/v1") },
     self_hosted("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
     self_hosted("sglang", "SGLang", "http://127.0.0.1:30000/v1"),
     // Its usual port is ours, so there is no default that would not point at ourselves.

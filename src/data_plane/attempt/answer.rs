@@ -61,6 +61,7 @@ pub(super) fn judged_in_place(exchange: &mut Exchange<'_>, call: Call, fill: boo
 }
 
 /// How a whole answer is looked at.
+#[expect(clippy::large_enum_variant, reason = "it goes from hand to hand once, in a future that is boxed")]
 pub(super) enum Reading {
     /// It goes on as it came, completed where it lacks anything.
     AsItCame {
@@ -282,33 +283,42 @@ pub(super) async fn refused<D: Downstream>(
 }
 
 impl Exchange<'_> {
-    /// What a provider's error means, whose status was `status`; `None` where it stood inside a good answer. Words that repeat our
-    /// credential are not passed on.
+    /// What a provider's error means, whose status was `status`; `None` where it stood inside a good answer.
     pub(super) fn told(&self, deployment: &Deployment, error: &ProviderError<'_>, status: Option<u16>) -> Upstream {
-        let retry_after_ms = self.head.retry_after_ms.or(error.retry_after_ms);
-        let (status, code) = match error.class {
-            ErrorClass::Credential => return Upstream::Credential { status: status.unwrap_or(401) },
-            ErrorClass::NotFound if deployment.upstream_model.is_some() => return Upstream::ModelMissing,
-            ErrorClass::RateLimited | ErrorClass::Quota => return Upstream::RateLimited { retry_after_ms },
-            ErrorClass::Overloaded | ErrorClass::Timeout | ErrorClass::Server => {
-                return match status {
-                    Some(status) => Upstream::Status { status, retry_after_ms },
-                    None => Upstream::InBand,
-                };
-            }
-            ErrorClass::NotFound => (404, "model_not_found"),
-            ErrorClass::InvalidRequest => (400, "invalid_request"),
-            ErrorClass::Unsupported => (400, "unsupported_parameter"),
-            ErrorClass::ContentPolicy => (400, "content_filter"),
-            ErrorClass::ContextLength => (400, CONTEXT_LENGTH),
-            ErrorClass::TooLarge => (413, "request_too_large"),
-        };
-        let said = error.message.decoded();
-        let message = if said.is_empty() || deployment.is_credential_in(said.as_bytes()) {
-            "The model's provider refused the request.".into()
-        } else {
-            said.into()
-        };
-        Upstream::Refused { status, code, message }
+        told(deployment, error, status, self.head.retry_after_ms)
     }
+}
+
+/// The same; `retry_after_ms` is what the answer's head says. Words that repeat our credential are not passed on.
+pub fn told(
+    deployment: &Deployment,
+    error: &ProviderError<'_>,
+    status: Option<u16>,
+    retry_after_ms: Option<u64>,
+) -> Upstream {
+    let retry_after_ms = retry_after_ms.or(error.retry_after_ms);
+    let (status, code) = match error.class {
+        ErrorClass::Credential => return Upstream::Credential { status: status.unwrap_or(401) },
+        ErrorClass::NotFound if deployment.upstream_model.is_some() => return Upstream::ModelMissing,
+        ErrorClass::RateLimited | ErrorClass::Quota => return Upstream::RateLimited { retry_after_ms },
+        ErrorClass::Overloaded | ErrorClass::Timeout | ErrorClass::Server => {
+            return match status {
+                Some(status) => Upstream::Status { status, retry_after_ms },
+                None => Upstream::InBand,
+            };
+        }
+        ErrorClass::NotFound => (404, "model_not_found"),
+        ErrorClass::InvalidRequest => (400, "invalid_request"),
+        ErrorClass::Unsupported => (400, "unsupported_parameter"),
+        ErrorClass::ContentPolicy => (400, "content_filter"),
+        ErrorClass::ContextLength => (400, CONTEXT_LENGTH),
+        ErrorClass::TooLarge => (413, "request_too_large"),
+    };
+    let said = error.message.decoded();
+    let message = if said.is_empty() || deployment.is_credential_in(said.as_bytes()) {
+        "The model's provider refused the request.".into()
+    } else {
+        said.into()
+    };
+    Upstream::Refused { status, code, message }
 }

@@ -30,19 +30,19 @@ pub fn classify(status: u16, body: &[u8]) -> ProviderError<'_> {
 pub(crate) fn of_body(status: u16, body: Value<'_>) -> ProviderError<'_> {
     let error = body.some("error").filter(|error| matches!(error.kind(), Kind::Object | Kind::String)).unwrap_or(body);
     let message = message(error).or_else(|| message(body)).unwrap_or_default();
-    let class =
-        of_words(error).or_else(|| of_words(body)).or_else(|| of_message(&message, error)).unwrap_or_else(|| {
-            let number = ["code", "status_code", "raw_status_code"].iter().find_map(|name| error.get(name)?.u64());
-            let number =
-                number.and_then(|number| u16::try_from(number).ok()).filter(|number| (400..600).contains(number));
-            let is_blamed = error.get("type").is_some_and(|kind| BLAMES.iter().any(|word| kind.says(word)));
-            match (status, number) {
-                (400.., _) => of_status(status),
-                (_, Some(number)) => of_status(number),
-                (_, None) if is_blamed => InvalidRequest,
-                (_, None) => Server,
-            }
-        });
+    // Of a server's failures the status tells more than a word does: Fireworks calls an overload an internal error, with a 503.
+    let told = of_words(error).or_else(|| of_words(body)).filter(|class| *class != Server || status < 500);
+    let class = told.or_else(|| of_message(&message, error)).unwrap_or_else(|| {
+        let number = ["code", "status_code", "raw_status_code"].iter().find_map(|name| error.get(name)?.u64());
+        let number = number.and_then(|number| u16::try_from(number).ok()).filter(|number| (400..600).contains(number));
+        let is_blamed = error.get("type").is_some_and(|kind| BLAMES.iter().any(|word| kind.says(word)));
+        match (status, number) {
+            (400.., _) => of_status(status),
+            (_, Some(number)) => of_status(number),
+            (_, None) if is_blamed => InvalidRequest,
+            (_, None) => Server,
+        }
+    });
     let retry_after_ms = if class == RateLimited { wait_ms(&message.decoded()) } else { None };
     ProviderError { class, message, retry_after_ms }
 }

@@ -156,6 +156,7 @@ enum Once {
     Renamed,
     Strict,
     PlainDocument,
+    Answered,
 }
 
 impl Composer<'_> {
@@ -179,6 +180,12 @@ impl Composer<'_> {
             Once::Error => notes.adapted("messages.is_error", "A tool's error is told by what its result says."),
             Once::ResultMedia => {
                 notes.adapted("messages.tool_result", "What is not text in a tool's result follows as the user's.");
+            }
+            Once::Answered => {
+                notes.adapted(
+                    "messages",
+                    "An empty turn of the assistant's stands between a tool's result and the user's.",
+                );
             }
             Once::Detail => notes.hint("messages.detail"),
             Once::Title => notes.hint("messages.title"),

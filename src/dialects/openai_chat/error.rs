@@ -1,6 +1,10 @@
 //! A failure in the shape of OpenAI's API.
 
-use crate::{dialects::endpoints::ApiEndpoint, error::Failure, json::strings::write_string};
+use crate::{
+    dialects::{endpoints::ApiEndpoint, openai_responses},
+    error::Failure,
+    json::strings::write_string,
+};
 
 /// Appends the body: `{"error":{"message","type","param","code"}}`, where `param` may be null and `code` is a string.
 pub fn write_body(failure: &Failure, out: &mut Vec<u8>) {
@@ -19,14 +23,10 @@ pub fn write_body(failure: &Failure, out: &mut Vec<u8>) {
 }
 
 /// Appends the failure as an event of a stream. SDKs raise any data object with an `error` member; no end marker follows.
-/// Streams of responses have events by name, and an `error` event of their own.
+/// Streams of responses have events by name, and an `error` event of their own, which clients overlook without a number.
 pub fn write_event(endpoint: ApiEndpoint, failure: &Failure, out: &mut Vec<u8>) {
     if endpoint == ApiEndpoint::Responses {
-        out.extend_from_slice(b"event: error\ndata: {\"type\":\"error\",\"code\":");
-        write_string(out, failure.code());
-        out.extend_from_slice(b",\"message\":");
-        write_string(out, &failure.message());
-        out.extend_from_slice(b",\"param\":null}\n\n");
+        openai_responses::error::write_event(failure, out);
         return;
     }
     out.extend_from_slice(b"data: ");

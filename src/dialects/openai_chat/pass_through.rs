@@ -8,7 +8,7 @@
 //!
 //! Most chunks say the same in other words. Those are recognised (see `repeat`) and copied; only the others are read.
 //!
-//! Streams of other endpoints than chat and completions (responses, images) have event names and no end marker; they are cut
+//! Streams of other endpoints than chat and completions (images, speech) have event names and no end marker; they are cut
 //! into events, of which only those with usage are read, and end where they end.
 
 use super::{

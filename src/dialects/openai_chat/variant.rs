@@ -31,6 +31,10 @@ pub struct Variant {
     pub strict: bool,
     /// Takes schemas with `$schema` and `$id`.
     pub schema_ids: bool,
+    /// Demands `parameters` of functions that have none.
+    pub needs_parameters: bool,
+    /// Demands a turn of the assistant's between a tool's result and what the user says.
+    pub needs_answer_to_results: bool,
     /// How `tool_choice` says that some tool has to be called; `None`: it cannot.
     pub required: Option<&'static str>,
     /// Takes `tool_choice` with the name of a function.
@@ -134,6 +138,8 @@ impl Variant {
         schema: SchemaWay::Native,
         strict: true,
         schema_ids: true,
+        needs_parameters: false,
+        needs_answer_to_results: false,
         required: Some("required"),
         named_choice: true,
         allowed_tools: true,

@@ -9,12 +9,17 @@ pub fn write_body(failure: &Failure, out: &mut Vec<u8>) {
     openai_chat::error::write_body(failure, out);
 }
 
-/// Appends the failure as the first and last event of a stream. One that has begun fails by [`super::render::Stream::fail`], which knows
-/// the number of the event.
+/// Appends the failure as the first and last event of a stream. One that has begun fails by [`super::render::Stream::fail`] or
+/// [`super::pass_through::PassThrough::fail`], which know the number of the event.
 pub fn write_event(failure: &Failure, out: &mut Vec<u8>) {
+    write_numbered(failure, 0, out);
+}
+
+/// Appends the failure as the event with this number. Clients overlook one without, and numbers have to rise.
+pub fn write_numbered(failure: &Failure, number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: error\ndata: ");
     let mut json = Writer::new(out);
-    json.open_object().name("type").string("error").name("sequence_number").number(0);
+    json.open_object().name("type").string("error").name("sequence_number").number(number);
     json.name("code").string(failure.code()).name("message").string(&failure.message()).name("param");
     match failure.param() {
         Some(param) => json.string(param),

@@ -45,6 +45,9 @@ fn what_differs() {
         "Provider returned error",
     );
     check(402, r#"{"error":{"code":402,"message":"credits"}}"#, Quota, "credits");
+    let fireworks = r#"{"error":{"object":"error","type":"internal_server_error","message":"overloaded"}}"#;
+    check(503, fireworks, Overloaded, "overloaded");
+    check(500, fireworks, Server, "overloaded");
     check(
         403,
         r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["hate"]}}}"#,

@@ -22,6 +22,8 @@ pub(crate) struct Unnamed {
     count: usize,
     /// Numbers of calls by the name of their tool.
     waiting: HashMap<String, VecDeque<usize>>,
+    /// The last message is a tool's result.
+    is_answered: bool,
 }
 
 impl Composer<'_> {
@@ -41,6 +43,7 @@ impl Composer<'_> {
         let mut unnamed = Unnamed::default();
         for message in messages {
             let Message { role, parts, name } = message;
+            unnamed.is_answered &= *role == Role::User;
             match role {
                 Role::System => self.message("system", &parts.iter().collect::<Vec<_>>(), name.as_ref(), json)?,
                 Role::User => self.user(parts, name.as_ref(), &mut unnamed, json)?,
@@ -91,7 +94,12 @@ impl Composer<'_> {
             }
         }
         rest.extend(parts.iter().filter(|part| !matches!(part.body, PartBody::ToolResult(_))));
+        unnamed.is_answered |= parts.iter().any(|part| matches!(part.body, PartBody::ToolResult(_)));
         if !rest.is_empty() || parts.is_empty() {
+            if std::mem::take(&mut unnamed.is_answered) && self.variant.needs_answer_to_results {
+                json.open_object().name("role").string("assistant").name("content").string(" ").close_object();
+                self.once(Once::Answered);
+            }
             self.message("user", &rest, name, json)?;
         } else if name.is_some() {
             self.once(Once::Name);

@@ -448,6 +448,35 @@ fn ids_of_schemas_are_left_out_but_not_properties() {
 }
 
 #[test]
+fn an_answer_stands_between_a_result_and_the_user_where_the_upstream_demands_it() {
+    let call = json!({"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]});
+    let result = json!({"role":"tool","tool_call_id":"c","content":"1"});
+    let user = json!({"role":"user","content":"and?"});
+    let roles = |messages: Vec<&Value>, needs| {
+        let body = json!({"messages": messages});
+        let sent = sent(&body, Variant { needs_answer_to_results: needs, ..Variant::USUAL });
+        let roles: Vec<_> =
+            sent["messages"].as_array().unwrap().iter().map(|message| message["role"].clone()).collect();
+        json!(roles)
+    };
+    let history = vec![&user, &call, &result, &user, &user];
+    assert_eq!(roles(history.clone(), false), json!(["user", "assistant", "tool", "user", "user"]));
+    assert_eq!(roles(history, true), json!(["user", "assistant", "tool", "assistant", "user", "user"]));
+    let answered = vec![&user, &call, &result, &call, &result];
+    assert_eq!(roles(answered, true), json!(["user", "assistant", "tool", "assistant", "tool"]));
+}
+
+#[test]
+fn a_function_without_parameters_has_none_unless_the_upstream_demands_them() {
+    let body = json!({"messages":[],"tools":[{"type":"function","function":{"name":"f"}}]});
+    let function = |needs_parameters| {
+        sent(&body, Variant { needs_parameters, ..Variant::USUAL })["tools"][0]["function"]["parameters"].clone()
+    };
+    assert_eq!(function(false), Value::Null);
+    assert_eq!(function(true), json!({"type":"object","properties":{}}));
+}
+
+#[test]
 fn thinking_is_asked_for_in_the_upstreams_words() {
     let check = |reasoning: Reasoning, thinking: ThinkingWay, expected: Value| {
         let variant = Variant { thinking, ..Variant::USUAL };

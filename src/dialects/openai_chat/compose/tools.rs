@@ -8,6 +8,9 @@ use crate::json::view::Value;
 use crate::json::write::Writer;
 use std::collections::HashSet;
 
+/// Of a function that takes none.
+const NO_PARAMETERS: &[u8] = br#"{"type":"object","properties":{}}"#;
+
 /// A tool whose input is the answer.
 pub struct AnswerTool<'r> {
     pub name: String,
@@ -104,6 +107,8 @@ impl Composer<'_> {
         }
         if let Some(schema) = schema {
             self.schema("parameters", schema, *strict, true, "tools", json);
+        } else if self.variant.needs_parameters {
+            json.name("parameters").json(NO_PARAMETERS);
         }
         json.close_object();
         match (cache, self.variant.cache) {

@@ -39,4 +39,5 @@ fn events_have_the_form_of_their_endpoint() {
     let data = responses.strip_prefix("event: error\ndata: ").expect("a named event").trim_end();
     let value: serde_json::Value = serde_json::from_str(data).expect("JSON");
     assert_eq!((&value["type"], &value["code"]), (&"error".into(), &"upstream_truncated".into()));
+    assert!(value["sequence_number"].is_u64(), "clients overlook an event without a number");
 }

@@ -43,6 +43,23 @@ fn reads_what_providers_report() {
 }
 
 #[test]
+fn reads_what_the_responses_api_reports() {
+    let counted = read(
+        r#"{"input_tokens":10,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"output_tokens":20,
+            "output_tokens_details":{"reasoning_tokens":8},"total_tokens":30}"#,
+    );
+    let expected = Usage {
+        prompt: Some(10),
+        completion: Some(20),
+        total: Some(30),
+        cached: Some(4),
+        cache_write: Some(2),
+        reasoning: Some(8),
+    };
+    assert_eq!(counted, Some(expected));
+}
+
+#[test]
 fn absurd_counts_are_unknown() {
     for count in ["-1", "1.5", "1e3", "\"7\"", "9007199254740993", "99999999999999999999", "null", "{}"] {
         let usage = read(&format!(r#"{{"prompt_tokens":{count},"completion_tokens":2}}"#)).unwrap();
