@@ -59,7 +59,7 @@ PROVIDER_EXTENSIONS = {
     "groq": ("reasoning", "reasoning_format"),
     "llama-cpp": ("reasoning_content", "top_k", "min_p"),
     "lm-studio": ("top_k",),
-    "minimax": ("reasoning_split", "reasoning_details"),
+    "minimax": ("reasoning_split", "reasoning_details", "thinking"),
     "moonshot": ("reasoning_content", "thinking"),
     "nvidia": ("chat_template_kwargs", "reasoning_content", "top_k"),
     "openrouter": (
@@ -78,6 +78,7 @@ PROVIDER_EXTENSIONS = {
     "together": ("top_k", "repetition_penalty", "reasoning", "reasoning_content"),
     "vllm": ("chat_template_kwargs", "structured_outputs", "reasoning", "reasoning_content", "top_k", "min_p"),
     "xai": ("reasoning_content",),
+    "zai": ("thinking", "reasoning_content", "do_sample"),
     "zhipu": ("thinking", "reasoning_content", "do_sample"),
 }
 

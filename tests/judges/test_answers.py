@@ -11,7 +11,7 @@ from judges.frames import encode
 
 ANSWERS = Path(__file__).parent.parent / "golden/_answers"
 INDEX = {path.parent.name: tomllib.loads(path.read_text()) for path in ANSWERS.glob("*/cases.toml")}
-CASES = [(dialect, case) for dialect, index in INDEX.items() for case in index if case != "source"]
+CASES = [(dialect, case) for dialect, index in INDEX.items() for case in index if isinstance(index[case], dict)]
 KINDS = (".json", ".sse", ".ndjson", ".bin", ".html")
 ERRORS = {
     *("client", "credential", "quota", "not_found", "rate_limit", "overload", "timeout"),
