@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::Upstream,
+    limits::READ_BYTES,
     rt::{self, Deadline},
 };
 use rustls::{
@@ -70,14 +71,14 @@ pub struct Tls {
     session: Session,
     read: rt::ReadHalf,
     write: rt::WriteHalf,
-    /// Received and not understood yet.
+    /// Received and not understood yet. Between reads no more than a part of a record, in memory of its size.
     incoming: Vec<u8>,
     /// Decrypted before a caller asked for it.
     plaintext: Vec<u8>,
     /// Plaintext to be sent.
     queue: Queue,
     /// Records to be sent before anything of the queue.
-    sealed: Vec<u8>,
+    sealed: Sealed,
     in_flight_bytes: usize,
     /// The peer's close_notify has come.
     peer_closed: bool,
@@ -85,6 +86,13 @@ pub struct Tls {
     closing: bool,
     /// The session has failed and must not be asked again: it would report, and assert against, a second alert.
     failed: bool,
+}
+
+/// Records to be sent, at the beginning of room that has been initialised: filling it with zeros each time would cost as much as encrypting.
+#[derive(Default)]
+struct Sealed {
+    room: Vec<u8>,
+    bytes: usize,
 }
 
 enum Session {
@@ -162,7 +170,7 @@ impl Tls {
             incoming: Vec::new(),
             plaintext: Vec::new(),
             queue: Queue::default(),
-            sealed: Vec::new(),
+            sealed: Sealed::default(),
             in_flight_bytes: 0,
             peer_closed: false,
             closing: false,
@@ -252,12 +260,15 @@ impl Tls {
     /// Reads ciphertext once and appends it to `incoming`.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.read.poll_readable(cx))?;
-        let incoming = &mut self.incoming;
-        let received = buffers::with_scratch(|scratch| {
-            let received = self.read.poll_read(cx, scratch);
-            incoming.extend_from_slice(scratch);
-            received
-        });
+        let mut scratch = buffers::take_scratch();
+        let received = self.read.poll_read(cx, &mut scratch);
+        if self.incoming.is_empty() && matches!(received, Poll::Ready(Ok(1..))) {
+            // Understood where it was received; `advance` gives the memory back.
+            self.incoming = scratch;
+        } else {
+            self.incoming.extend_from_slice(&scratch);
+            buffers::give_scratch(scratch);
+        }
         if ready!(received)? == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
@@ -297,9 +308,21 @@ impl Tls {
                 Ok(last) => break Ok(last),
             }
         };
-        // Usually all of it: nothing is moved then.
-        self.incoming.drain(..done);
+        self.keep_incoming(done);
         result
+    }
+
+    /// Done with the first `count` bytes of what was received: usually all of it.
+    fn keep_incoming(&mut self, count: usize) {
+        // What has grown beyond a read is not given back as room for one, or reads would grow with it.
+        if self.incoming.capacity() == READ_BYTES {
+            let rest = self.incoming[count..].to_vec();
+            buffers::give_scratch(std::mem::replace(&mut self.incoming, rest));
+        } else if count == self.incoming.len() {
+            self.incoming = Vec::new();
+        } else {
+            self.incoming.drain(..count);
+        }
     }
 
     /// Carries out an order that needs the session to be ready to send.
@@ -321,6 +344,11 @@ impl Tls {
         self.queue.push_with(bytes_expected, write);
     }
 
+    /// As `Transport::expects_much`.
+    pub fn expects_much(&mut self) {
+        self.queue.expects_much = true;
+    }
+
     pub fn stage_shared(&mut self, buffer: &Rc<Vec<u8>>, range: Range<usize>) {
         if range.len() <= JOINED_BYTES_MAX {
             self.queue.push(&buffer[range]);
@@ -338,7 +366,7 @@ impl Tls {
     /// Bytes not yet with the kernel.
     #[inline]
     pub fn waiting_bytes(&self) -> usize {
-        self.queue.bytes() + self.sealed.len()
+        self.queue.bytes() + self.sealed.bytes
     }
 
     /// As `Transport::poll_flush`.
@@ -349,8 +377,8 @@ impl Tls {
         loop {
             if let Some(sent) = ready!(self.write.poll_idle(cx))? {
                 self.in_flight_bytes = 0;
-                if self.sealed.is_empty() {
-                    self.sealed = sent;
+                if self.sealed.bytes == 0 {
+                    self.sealed.room = sent;
                 }
             }
             let mut room = SEAL_BYTES_MAX;
@@ -360,14 +388,16 @@ impl Tls {
                 self.queue.take(count);
                 room -= count;
             }
-            if self.sealed.is_empty() {
+            let Sealed { room, bytes } = std::mem::take(&mut self.sealed);
+            if bytes == 0 {
+                self.sealed.room = room;
                 return Poll::Ready(Ok(()));
             }
             // Stays if it cannot be sent, as a plain connection's.
-            self.in_flight_bytes = self.sealed.len();
-            if let Some(sent) = self.write.start(std::mem::take(&mut self.sealed))? {
+            self.in_flight_bytes = bytes;
+            if let Some(room) = self.write.start_first(room, bytes)? {
                 self.in_flight_bytes = 0;
-                self.sealed = sent;
+                self.sealed.room = room;
             }
         }
     }
@@ -395,10 +425,13 @@ impl Tls {
 
     pub fn shrink(&mut self) {
         self.queue.shrink();
-        for buffer in [&mut self.incoming, &mut self.plaintext, &mut self.sealed] {
+        for buffer in [&mut self.incoming, &mut self.plaintext] {
             if buffer.is_empty() {
                 *buffer = Vec::new();
             }
+        }
+        if self.sealed.bytes == 0 {
+            self.sealed = Sealed::default();
         }
     }
 }
@@ -408,7 +441,7 @@ impl Session {
         &mut self,
         received: &mut [u8],
         plaintext: &mut Vec<u8>,
-        sealed: &mut Vec<u8>,
+        sealed: &mut Sealed,
         order: Order<'_>,
     ) -> (usize, io::Result<Step>) {
         match self {
@@ -449,7 +482,7 @@ impl Session {
 fn act<Side>(
     status: UnbufferedStatus<'_, '_, Side>,
     plaintext: &mut Vec<u8>,
-    sealed: &mut Vec<u8>,
+    sealed: &mut Sealed,
     order: Order<'_>,
 ) -> (usize, io::Result<Step>) {
     let UnbufferedStatus { mut discard, state, .. } = status;
@@ -465,13 +498,14 @@ fn act<Side>(
                 Some(Err(error)) => break Err(invalid(error)),
             }
         },
-        Ok(ConnectionState::EncodeTlsData(mut data)) => append(sealed, HANDSHAKE_BYTES, |room| {
-            data.encode(room).map_err(|error| match error {
-                EncodeError::InsufficientSize(short) => Some(short.required_size),
-                EncodeError::AlreadyEncoded => None,
+        Ok(ConnectionState::EncodeTlsData(mut data)) => sealed
+            .append(HANDSHAKE_BYTES, |room| {
+                data.encode(room).map_err(|error| match error {
+                    EncodeError::InsufficientSize(short) => Some(short.required_size),
+                    EncodeError::AlreadyEncoded => None,
+                })
             })
-        })
-        .map(|()| Step::Again),
+            .map(|()| Step::Again),
         Ok(ConnectionState::TransmitTlsData(data)) => {
             // It is in `sealed`, which leaves in order; whether it has left already makes no difference to the session.
             data.done();
@@ -482,15 +516,15 @@ fn act<Side>(
             Order::Nothing => Ok(Step::Idle),
             Order::Seal(bytes) => {
                 let records = bytes.len().div_ceil(RECORD_BYTES_MAX);
-                append(sealed, bytes.len() + records * RECORD_OVERHEAD_BYTES, |room| {
-                    traffic.encrypt(bytes, room).map_err(required_size)
-                })
-                .map(|()| Step::Done)
+                sealed
+                    .append(bytes.len() + records * RECORD_OVERHEAD_BYTES, |room| {
+                        traffic.encrypt(bytes, room).map_err(required_size)
+                    })
+                    .map(|()| Step::Done)
             }
-            Order::Close => append(sealed, RECORD_OVERHEAD_BYTES + 2, |room| {
-                traffic.queue_close_notify(room).map_err(required_size)
-            })
-            .map(|()| Step::Done),
+            Order::Close => sealed
+                .append(RECORD_OVERHEAD_BYTES + 2, |room| traffic.queue_close_notify(room).map_err(required_size))
+                .map(|()| Step::Done),
         },
         Ok(ConnectionState::PeerClosed) => Ok(Step::PeerClosed),
         Ok(ConnectionState::Closed) => Ok(Step::Idle),
@@ -503,30 +537,31 @@ fn act<Side>(
 /// First guess for the size of a handshake message; rustls says what it needs if that is too small.
 const HANDSHAKE_BYTES: usize = 512;
 
-/// Appends what `write` produces. It is offered `guess` bytes first and what it asked for then.
-fn append(
-    out: &mut Vec<u8>,
-    guess: usize,
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
-) -> io::Result<()> {
-    let at = out.len();
-    let mut room = guess;
-    // Two tries: the second has exactly the room that was asked for.
-    for _ in 0..2 {
-        out.reserve_exact(room);
-        out.resize(at + room, 0);
-        match write(&mut out[at..]) {
-            Ok(written) => {
-                out.truncate(at + written);
-                return Ok(());
+impl Sealed {
+    /// Appends what `write` produces. It is offered `guess` bytes first and what it asked for then.
+    fn append(
+        &mut self,
+        guess: usize,
+        mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
+    ) -> io::Result<()> {
+        let mut bytes = guess;
+        // Two tries: the second has exactly the room that was asked for.
+        for _ in 0..2 {
+            let end = self.bytes + bytes;
+            if self.room.len() < end {
+                self.room.reserve_exact(end - self.room.len());
+                self.room.resize(end, 0);
             }
-            Err(needed) => {
-                out.truncate(at);
-                room = needed.ok_or(io::ErrorKind::InvalidData)?;
+            match write(&mut self.room[self.bytes..end]) {
+                Ok(written) => {
+                    self.bytes += written;
+                    return Ok(());
+                }
+                Err(needed) => bytes = needed.ok_or(io::ErrorKind::InvalidData)?,
             }
         }
+        Err(io::ErrorKind::InvalidData.into())
     }
-    Err(io::ErrorKind::InvalidData.into())
 }
 
 fn required_size(error: EncryptError) -> Option<usize> {

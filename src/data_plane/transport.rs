@@ -167,6 +167,14 @@ impl Transport {
         }
     }
 
+    /// What is staged comes from many exchanges, and goes out together.
+    pub fn expects_much(&mut self) {
+        match self {
+            Transport::Plain(plain) => plain.writer.queue.expects_much = true,
+            Transport::Tls(tls) => tls.expects_much(),
+        }
+    }
+
     /// Gives back what an idle connection does not need.
     pub fn shrink(&mut self) {
         match self {
@@ -251,6 +259,8 @@ pub struct Queue {
     /// How much of the first segment, or of `last` where there is none, has been taken already.
     taken: usize,
     bytes: usize,
+    /// Copied bytes go into large buffers.
+    pub expects_much: bool,
 }
 
 enum Segment {
@@ -283,7 +293,7 @@ impl Queue {
     #[inline]
     pub fn push_with(&mut self, bytes_expected: usize, write: impl FnOnce(&mut Vec<u8>)) {
         if self.last.capacity() == 0 {
-            self.last = buffers::take();
+            self.last = if self.expects_much { buffers::take_large() } else { buffers::take() };
         }
         let before = self.last.len();
         self.last.reserve(bytes_expected);

@@ -266,6 +266,25 @@ impl WriteHalf {
         Ok(None)
     }
 
+    /// Sends the first `count` bytes of `buffer`, and gives it back as it was if that is done at once. Only while idle.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_first(&mut self, buffer: Vec<u8>, count: usize) -> io::Result<Option<Vec<u8>>> {
+        debug_assert!(self.is_idle());
+        let sent = self.send_now(&buffer[..count])?;
+        if sent == count {
+            return Ok(Some(buffer));
+        }
+        if let Some(io) = self.io.take() {
+            self.operation = Some(Box::pin(async move {
+                let (io, result, sent) = write_all(io, buffer.slice(..count), sent..).await;
+                (io, result, sent.into_inner())
+            }));
+        }
+        Ok(None)
+    }
+
     /// Sends a part of a shared buffer without copying it; true if that is done at once. Only while idle.
     ///
     /// # Errors

@@ -404,6 +404,28 @@ fn shared_part_of_a_buffer_is_sent_as_it_is() {
 }
 
 #[test]
+fn first_part_of_a_buffer_is_sent_and_all_of_it_comes_back() {
+    on_both(async || {
+        let (mut ours, mut peer) = pair();
+        let back = ours.write.start_first(b"ping and more".to_vec(), 4).expect("write").expect("the buffer");
+        assert_eq!(back, b"ping and more");
+        // Too much for the socket; nothing but the first part is sent later either.
+        assert!(ours.write.start_first(vec![7; 30_000_100], 30_000_000).expect("write").is_none());
+        let reading = std::thread::spawn(move || {
+            let mut received = vec![0; 4 + 30_000_000];
+            peer.read_exact(&mut received).expect("read");
+            (received, peer)
+        });
+        let back = poll_fn(|cx| ours.write.poll_idle(cx)).await.expect("write").expect("the buffer");
+        assert!(back.is_empty());
+        drop(ours);
+        let (received, mut peer) = reading.join().expect("reader");
+        assert!(received.starts_with(b"ping") && received[4..].iter().all(|byte| *byte == 7));
+        assert_eq!(peer.read(&mut [0]).expect("the end"), 0);
+    });
+}
+
+#[test]
 fn large_write_goes_out_whole_and_gives_its_buffer_back() {
     on_both(async || {
         let (mut ours, mut peer) = pair();

@@ -97,13 +97,14 @@ impl Connection {
     /// # Errors
     /// `Connect` when the peer closes or does not speak HTTP/2, `ConnectTimeout` at the deadline.
     pub async fn open(
-        transport: Transport,
+        mut transport: Transport,
         endpoint: &Endpoint,
         context: Rc<UpstreamContext>,
         deadline: &Deadline,
         on_change: impl Fn() + 'static,
     ) -> Result<Rc<Connection>, Upstream> {
         let authority = authority(endpoint).ok_or(Upstream::Connect)?;
+        transport.expects_much();
         let mut io = H2Io::new(transport, Vec::new());
         let output = io.sender();
         let received_bytes = io.received_bytes();
