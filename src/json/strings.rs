@@ -100,7 +100,9 @@ pub(crate) fn valid_end(text: &[u8], at: usize) -> Option<usize> {
             _ => return None,
         }
     }
-    std::str::from_utf8(&text[at..end]).is_ok().then_some(end)
+    let inside = &text[at..end];
+    // Nearly all are short and ASCII, of which the library looks at each byte by itself.
+    (inside.is_ascii() || std::str::from_utf8(inside).is_ok()).then_some(end)
 }
 
 /// Index after the closing quote of a string that starts at `open` in a well-formed text; the text's length if it is not closed.

@@ -45,9 +45,11 @@ impl Repeat {
     /// Length of the event at the start of `stream`, if it is one of the kind that was learned.
     #[inline]
     pub fn recognise(&mut self, stream: &[u8]) -> Option<usize> {
-        if self.text.is_empty() {
-            return None;
-        }
+        // Asked after each event what follows it: mostly nothing does.
+        if self.text.is_empty() || stream.is_empty() { None } else { self.compare(stream) }
+    }
+
+    fn compare(&mut self, stream: &[u8]) -> Option<usize> {
         let (mut at, mut from) = (0, 0);
         for gap in &self.gaps {
             let same = &self.text[from..gap.start];
