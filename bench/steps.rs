@@ -91,8 +91,13 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
     let chat_scan: Scan = scan(&MEMBERS, &chat).expect("well-formed");
     let chat_view = RequestView::read(RequestKind::Chat, &chat_scan, &chat).expect("acceptable");
     let parsed = downstream::http1::parse::parse_head(&asked).expect("well-formed").expect("whole");
-    let inbound =
-        Inbound { head: parsed.head, body_start: parsed.frame.bytes, bytes: asked.clone(), body_complete: true };
+    let inbound = Inbound {
+        head: parsed.head,
+        body_start: parsed.frame.bytes,
+        bytes: asked.clone(),
+        body_complete: true,
+        ..Inbound::default()
+    };
     let record = settle(&at_rest);
     let cells = ShardCells::default();
     let limited = Failure::Upstream(Upstream::RateLimited { retry_after_ms: Some(2_000) });

@@ -245,7 +245,13 @@ impl<'s> Exchange<'s> {
             self.settlement.received_us = self.shard.now_us();
         }
         self.settlement.record.request_bytes = inbound.body().len() as u64;
-        let bytes = Rc::new(std::mem::take(&mut inbound.bytes));
+        let own = std::mem::take(&mut inbound.bytes);
+        // A body that was still being sent when its exchange ended keeps the last one.
+        match Rc::get_mut(&mut inbound.shared) {
+            Some(shared) => *shared = own,
+            None => inbound.shared = Rc::new(own),
+        }
+        let bytes = &inbound.shared;
         let text = &bytes[inbound.body_start..];
         let (head, head_bytes) = (&inbound.head, &bytes[..inbound.body_start]);
         let query = head.query(head_bytes);
@@ -263,7 +269,7 @@ impl<'s> Exchange<'s> {
             speaks_anthropic: head.speaks == Api::Anthropic,
             drops: head.drops.unwrap_or(group.drops),
         };
-        let outgoing = Outgoing::json(entry, &inbound.head.forward, &bytes, inbound.body_start, &view, rest, asked);
+        let outgoing = Outgoing::json(entry, &inbound.head.forward, bytes, inbound.body_start, &view, rest, asked);
         if explained {
             return explain::answer(self, client, group, &outgoing).map_err(Ended::Failed);
         }
@@ -274,8 +280,8 @@ impl<'s> Exchange<'s> {
         }
         drop(view);
         // A body that is still being sent keeps it.
-        if let Ok(bytes) = Rc::try_unwrap(bytes) {
-            buffers::give(bytes);
+        if let Some(bytes) = Rc::get_mut(&mut inbound.shared) {
+            buffers::give(std::mem::take(bytes));
         }
         ended
     }

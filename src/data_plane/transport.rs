@@ -32,11 +32,7 @@ pub struct Plain {
 
 impl Plain {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
-        ready!(self.read.poll_readable(cx))?;
-        if buffer.capacity() == 0 {
-            *buffer = buffers::take();
-        }
-        self.read.poll_read(cx, buffer)
+        self.read.poll_read_with(cx, buffer, buffers::take)
     }
 }
 

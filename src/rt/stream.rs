@@ -131,9 +131,26 @@ impl ReadHalf {
     /// # Errors
     /// What the kernel says.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        self.poll_read_with(cx, buffer, Vec::new)
+    }
+
+    /// As `poll_read`; a buffer without any memory becomes `room`, once there is something to read.
+    ///
+    /// # Errors
+    /// As `poll_read`.
+    #[inline]
+    pub fn poll_read_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+        room: impl Fn() -> Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_readable(cx))?;
             self.is_ready = false;
+            if buffer.capacity() == 0 {
+                *buffer = room();
+            }
             if buffer.len() == buffer.capacity() {
                 buffer.reserve(4096);
             }

@@ -8,7 +8,7 @@ use crate::{
     dialects::endpoints::Api,
     sys::ascii_text,
 };
-use std::ops::Range;
+use std::{ops::Range, rc::Rc};
 
 /// A request as it was read: its head, and as much of its body as came along.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Inbound {
     pub body_start: usize,
     /// True when all of the body is in `bytes` already.
     pub body_complete: bool,
+    /// Where an exchange shares `bytes` with what sends them: one connection's requests use it one after the other.
+    pub shared: Rc<Vec<u8>>,
 }
 
 /// Position of a value in `Inbound::bytes`.
@@ -223,6 +225,16 @@ impl Inbound {
     /// The body as far as it has come.
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.body_start..]
+    }
+
+    /// Gives up what there is of the request but its head: also what an exchange that failed early has left.
+    #[inline]
+    pub fn let_go(&mut self) {
+        self.bytes = Vec::new();
+        match Rc::get_mut(&mut self.shared) {
+            Some(shared) => *shared = Vec::new(),
+            None => self.shared = Rc::default(),
+        }
     }
 
     /// A header's value.

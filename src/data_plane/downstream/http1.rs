@@ -169,7 +169,7 @@ impl Client {
                 return if matches!(self.body, Body::Complete) { Pause::Over } else { Pause::Lingers };
             }
             // A connection that waits holds nothing of its last request but the head.
-            inbound.bytes = Vec::new();
+            inbound.let_go();
         }
     }
 

@@ -422,7 +422,7 @@ fn read_head(request: &Request<RecvStream>) -> Result<Inbound, Failure> {
     let body_complete = request.body().is_end_stream();
     head.unsized_body = head.content_length.is_none() && !body_complete;
     head.expects_continue &= !body_complete;
-    Ok(Inbound { head, body_start: bytes.len(), bytes, body_complete })
+    Ok(Inbound { head, body_start: bytes.len(), bytes, body_complete, ..Inbound::default() })
 }
 
 /// Appends `value`; returns where it is.
