@@ -7,8 +7,9 @@
 //! missing members), `answer-known` (one that differs from the last in id, time, text and tokens), `judge` (`answer` after the scan),
 //! `relay-chunk` (pass on one event of a stream, each of which says something else),
 //! `unframe-chunk` (its chunked coding), `chunk` (judge one event by itself), `facts` (the same after the scan), `failure` (write one);
-//! `to-*` (a chat request parsed and composed in another dialect), `from-*` (a whole answer of another dialect rendered for a chat client),
-//! `relay-from-*` (one event of a stream, the same way);
+//! `to-*` (a chat request parsed and composed in another dialect; `to-openai-*` is what `to-anthropic-*` made, on its way back), `from-*` (a whole
+//! answer of another dialect rendered for a chat client, with the white space of the golden answers, `compact` without, as Anthropic sends it),
+//! `relay-from-*` (one event of a stream, the same way), `relay-to-anthropic` (one of OpenAI's for a client of Anthropic's dialect);
 //! `settle` (open and close a settlement), `histogram` (record one value), `log-line`.
 //!
 //! The allocator is the gateway's. The shard is a real one that does not run: its clock is read, its cells count, its ring takes records. Buffers
@@ -37,7 +38,7 @@ use ringway::{
             stream::{self, ChunkFacts, classify},
             usage::Usage,
         },
-        translate::{self, Prompt, Translation},
+        translate::{self, Prompt, TranslatedStream, Translation},
         wire::{ClientWire, UpstreamWire},
     },
     error::{Failure, Upstream},
@@ -101,6 +102,7 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
     let record = settle(&at_rest);
     let cells = ShardCells::default();
     let limited = Failure::Upstream(Upstream::RateLimited { retry_after_ms: Some(2_000) });
+    let (messages, messages_100k) = (anthropic_request(&chat), anthropic_request(&chat_100k));
     let scanned = |body: &[u8]| {
         black_box(&scan(&MEMBERS, black_box(body)).expect("well-formed"));
     };
@@ -137,12 +139,19 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
         step("to-gemini-1k", composed(UpstreamWire::GeminiContent, &chat)),
         step("to-gemini-100k", composed(UpstreamWire::GeminiContent, &chat_100k)),
         step("to-bedrock-1k", composed(UpstreamWire::BedrockConverse, &chat)),
+        step("to-bedrock-100k", composed(UpstreamWire::BedrockConverse, &chat_100k)),
+        step("to-openai-1k", composed_for(ClientWire::AnthropicMessages, UpstreamWire::OpenAiChat, &messages)),
+        step("to-openai-100k", composed_for(ClientWire::AnthropicMessages, UpstreamWire::OpenAiChat, &messages_100k)),
         step("from-anthropic", || rendered(UpstreamWire::AnthropicMessages, black_box(ANTHROPIC_ANSWER))),
+        step("from-anthropic-compact", || {
+            rendered(UpstreamWire::AnthropicMessages, black_box(ANTHROPIC_COMPACT.as_bytes()))
+        }),
         step("from-gemini", || rendered(UpstreamWire::GeminiContent, black_box(GEMINI_ANSWER))),
         Step {
             parts: PARTS,
             ..step("relay-from-anthropic", relayed(UpstreamWire::AnthropicMessages, ANTHROPIC_STREAM))
         },
+        Step { parts: PARTS, ..step("relay-to-anthropic", relayed_to_anthropic()) },
         Step { parts: PARTS, ..step("relay-from-gemini", relayed(UpstreamWire::GeminiContent, GEMINI_STREAM)) },
         step("settle", || {
             black_box(&settle(black_box(&at_rest)));
@@ -307,6 +316,14 @@ fn events(count: usize) -> String {
 const ANTHROPIC_ANSWER: &[u8] = include_bytes!("../tests/golden/_answers/anthropic_messages/text.json");
 const GEMINI_ANSWER: &[u8] = include_bytes!("../tests/golden/_answers/gemini/text.json");
 
+/// As `ANSWER` says it.
+const ANTHROPIC_COMPACT: &str = concat!(
+    r#"{"id":"msg_01AbCdEfGhIjKlMnOpQrStUv","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":"#,
+    r#"[{"type":"text","text":"A ring is a way without an end."}],"stop_reason":"end_turn","stop_sequence":null,"#,
+    r#""usage":{"input_tokens":210,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":9,"#,
+    r#""service_tier":"standard"}}"#
+);
+
 /// The event that most of a stream is, and what has to come before it.
 struct Streamed {
     begins: &'static str,
@@ -341,11 +358,25 @@ const GEMINI_STREAM: Streamed = Streamed {
 
 /// A chat request that has been scanned, in another dialect.
 fn composed(upstream: UpstreamWire, body: &[u8]) -> impl FnMut() {
+    composed_for(ClientWire::OpenAiChat, upstream, body)
+}
+
+/// A request of Anthropic's dialect that says what a chat request does.
+fn anthropic_request(chat: &[u8]) -> Vec<u8> {
+    let target = Target { model: "golden", traits: ModelTraits::default(), drops: true };
+    let request = translate::parse(ClientWire::OpenAiChat, chat).expect("acceptable");
+    let (mut notes, mut out) = (Notes::default(), Vec::new());
+    translate::compose(UpstreamWire::AnthropicMessages, &request, &target, &mut notes, &mut out)
+        .expect("it can be said");
+    out
+}
+
+fn composed_for(client: ClientWire, upstream: UpstreamWire, body: &[u8]) -> impl FnMut() {
     let mut out = Vec::with_capacity(2 * body.len());
     let target = Target { model: "golden", traits: ModelTraits::default(), drops: true };
     move || {
         out.clear();
-        let request = translate::parse(ClientWire::OpenAiChat, black_box(body)).expect("acceptable");
+        let request = translate::parse(client, black_box(body)).expect("acceptable");
         let mut notes = Notes::default();
         black_box(translate::compose(upstream, &request, &target, &mut notes, &mut out).expect("it can be said"));
         black_box(&out);
@@ -376,8 +407,21 @@ fn rendered(upstream: UpstreamWire, text: &[u8]) {
 
 /// Events of a stream that is under way, each by itself.
 fn relayed(upstream: UpstreamWire, streamed: Streamed) -> impl FnMut() {
+    relayed_in(translation(upstream).stream(), streamed)
+}
+
+fn relayed_to_anthropic() -> impl FnMut() {
+    let translation = Translation { client: ClientWire::AnthropicMessages, ..translation(UpstreamWire::OpenAiChat) };
+    let event = concat!(
+        r#"data: {"id":"c-1","object":"chat.completion.chunk","created":1,"model":"m","choices":"#,
+        r#"[{"index":0,"delta":{"content":" a few more words"},"finish_reason":null}]}"#,
+        "\n\n"
+    );
+    relayed_in(translation.stream(), Streamed { begins: "", event })
+}
+
+fn relayed_in(mut stream: TranslatedStream, streamed: Streamed) -> impl FnMut() {
     let mut out = Vec::with_capacity(64 * 1024);
-    let mut stream = translation(upstream).stream();
     assert_eq!(stream.feed(streamed.begins.as_bytes(), &mut out), Verdict::More);
     move || {
         out.clear();

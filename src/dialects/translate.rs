@@ -97,7 +97,7 @@ pub fn classify<'b>(upstream: UpstreamWire, status: u16, name: &str, body: &'b [
     }
 }
 
-/// Reads a whole answer, a scanned JSON object.
+/// Reads a whole answer, and validates it as JSON.
 ///
 /// # Errors
 /// It is none.
@@ -306,7 +306,7 @@ pub enum Translated {
 }
 
 impl Translation {
-    /// Appends a whole answer in the client's form. `text` is a scanned JSON object.
+    /// Appends a whole answer in the client's form. `text` is validated as JSON.
     ///
     /// # Errors
     /// It is no answer.

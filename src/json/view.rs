@@ -96,27 +96,22 @@ impl<'a> Value<'a> {
         if self.kind() == kind { self.start as usize + 1 } else { self.text.len() }
     }
 
+    /// The value of the last member of an object that is written like this up to it: for what senders write the same way every time.
+    #[inline(always)]
+    pub fn last_after<const N: usize>(self, expected: &[u8; N]) -> Option<Value<'a>> {
+        let at = walk::after(self.text, self.start as usize, expected)?;
+        let (value, end) = Value::passed(self.text, at);
+        (self.text.get(end) == Some(&b'}')).then_some(value)
+    }
+
     /// The last member with this name: where a name appears twice, decoders take the last.
     pub fn get(self, name: &str) -> Option<Value<'a>> {
-        let [found] = self.pick([name]);
-        found
+        self.members().filter(|(found, _)| **found == *name.as_bytes()).last().map(|(_, value)| value)
     }
 
     /// As `get`, for a member that is not null.
     pub fn some(self, name: &str) -> Option<Value<'a>> {
         self.get(name).filter(|value| !value.is_null())
-    }
-
-    /// As `get`, for several names in one pass.
-    #[inline]
-    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Value<'a>>; N] {
-        let mut found = [None; N];
-        for (name, value) in self.members() {
-            if let Some(place) = names.iter().position(|wanted| wanted.as_bytes() == &*name) {
-                found[place] = Some(value);
-            }
-        }
-        found
     }
 }
 
@@ -169,6 +164,18 @@ pub struct Elements<'a> {
     text: &'a [u8],
     /// As in [`Members`].
     at: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// Lets the caller read the next element itself, if it can: `read` is told where that starts, and answers what it is and where it
+    /// ends. What it cannot read stays where it is.
+    #[inline(always)]
+    pub fn step<T>(&mut self, read: impl FnOnce(&'a [u8], usize) -> Option<(T, usize)>) -> Option<T> {
+        let at = solid(self.text, self.at);
+        let (found, end) = read(self.text, at)?;
+        self.at = after_comma(self.text, end).max(at + 1);
+        Some(found)
+    }
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -269,6 +276,35 @@ mod tests {
         let value = Value::root(br#"{"a":1,"a":2,"b":null}"#);
         assert_eq!(value.get("a").and_then(Value::u64), Some(2));
         assert!(value.get("b").is_some() && value.some("b").is_none() && value.get("c").is_none());
+    }
+
+    #[test]
+    fn what_is_written_as_usual_is_found_at_a_stretch() {
+        let after = |text: &'static str| Value::root(text.as_bytes()).last_after(br#"{"a":1,"b":"#);
+        assert!(after(r#" {"a":1,"b":"x"} "#).unwrap().says("x"));
+        assert_eq!(after(r#"{"a":1,"b":[{}]}"#).unwrap().bytes(), b"[{}]");
+        for other in
+            [r#"{"a":1,"b": "x"}"#, r#"{"a":1,"b":"x","b":"y"}"#, r#"{"a":2,"b":"x"}"#, r#"{"a":1,"b":"x"#, "[]"]
+        {
+            assert!(after(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_caller_may_read_some_elements_itself() {
+        let text = br#"[1 ,"a", 1,[1],1]"#;
+        let mut elements = Value::root(text).elements();
+        let mut read = Vec::new();
+        loop {
+            if let Some(one) = elements.step(|text, at| (text[at] == b'1').then_some(("one", at + 1))) {
+                read.push(one.to_owned());
+            } else if let Some(value) = elements.next() {
+                read.push(String::from_utf8(value.bytes().to_vec()).unwrap());
+            } else {
+                break;
+            }
+        }
+        assert_eq!(read, ["one", "\"a\"", "one", "[1]", "one"]);
     }
 
     #[test]

@@ -115,11 +115,15 @@ pub(super) async fn collected<D: Downstream>(
 ) -> Result<Progress, AttemptEnd> {
     let mut body = Vec::with_capacity(exchange.head.content_length.unwrap_or(1024) as usize);
     let mut scanner = Scanner::new(&answer::MEMBERS);
+    // Whoever translates a model's answer looks for other members, and validates the text with that.
+    let scans = !matches!(reading, Reading::Translated(WayBack::Chat(_)));
     while more {
         body.extend_from_slice(call.data());
         let taken = call.data().len();
         call.consume(taken);
-        scanner.advance(&body).map_err(|_| Upstream::BadResponse)?;
+        if scans {
+            scanner.advance(&body).map_err(|_| Upstream::BadResponse)?;
+        }
         if body.len() > reading.held_bytes_max() {
             if matches!(reading, Reading::Translated(_)) {
                 return Err(Upstream::BadResponse.into());
@@ -153,7 +157,9 @@ pub(super) async fn collected<D: Downstream>(
             body
         }
         Reading::Translated(back) => {
-            scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
+            if scans {
+                scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
+            }
             let mut rendered = Vec::with_capacity(body.len() + 512);
             match back.whole(&body, &mut rendered).map_err(|_| Upstream::BadResponse)? {
                 Translated::Error(error) => return Err(exchange.told(deployment, &error, None).into()),

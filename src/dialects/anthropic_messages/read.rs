@@ -62,15 +62,14 @@ pub fn whole(text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malform
 }
 
 fn whole_block(block: Value<'_>, call: &mut u32, tell: &mut dyn FnMut(Event<'_>)) {
-    let Some(kind) = block.some("type") else { return };
-    if kind.says("tool_use") {
-        let Opening::Call { id, name, input } = opening(block) else { return };
-        tell(Event::ToolCall { choice: 0, call: *call, id, name, signature: None });
-        let fragment = input.map_or(Text::plain("{}"), |input| Text::of_raw(input.bytes()));
-        tell(Event::ToolArguments { choice: 0, call: *call, fragment });
-        *call += 1;
-    } else {
-        opening(block).tell(tell);
+    match opening(block) {
+        Opening::Call { id, name, input } => {
+            tell(Event::ToolCall { choice: 0, call: *call, id, name, signature: None });
+            let fragment = input.map_or(Text::plain("{}"), |input| Text::of_raw(input.bytes()));
+            tell(Event::ToolArguments { choice: 0, call: *call, fragment });
+            *call += 1;
+        }
+        other => other.tell(tell),
     }
 }
 
@@ -84,6 +83,9 @@ enum Opening<'a> {
 }
 
 fn opening(block: Value<'_>) -> Opening<'_> {
+    if let Some(text) = block.last_after(br#"{"type":"text","text":"#).and_then(Value::text) {
+        return Opening::Text(text);
+    }
     let Some(kind) = block.some("type") else { return Opening::Other };
     let said = |name| block.some(name).and_then(Value::text).unwrap_or_default();
     if kind.says("text") {

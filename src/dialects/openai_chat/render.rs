@@ -9,6 +9,7 @@
 
 use crate::dialects::canonical::{ErrorClass, Finish, ProviderError, Usage};
 use crate::json::piece::Text;
+use crate::json::strings;
 use crate::json::write::Writer;
 
 pub use stream::Stream;
@@ -22,8 +23,9 @@ const ID_PREFIX: &str = "chatcmpl-";
 
 /// What begins an answer and each of its chunks, without the opening brace.
 fn write_identity(json: &mut Writer<'_>, facts: &crate::dialects::canonical::Facts, object: &str) {
-    let id = facts.id.strip_prefix(ID_PREFIX).unwrap_or(&facts.id);
-    json.name("id").text(&Text::plain(format!("{ID_PREFIX}{id}")));
+    json.json(br#""id":"chatcmpl-"#);
+    strings::write_escaped(json.out, facts.id.strip_prefix(ID_PREFIX).unwrap_or(&facts.id));
+    json.out.push(b'"');
     json.name("object").string(object).name("created").number(facts.created_s);
     json.name("model").string(&facts.model);
 }
@@ -46,21 +48,18 @@ fn write_finish(json: &mut Writer<'_>, finish: &Finish<'_>) {
 
 /// The value of `usage`. Cached input is part of the prompt here, and reasoning of the completion.
 fn write_usage(json: &mut Writer<'_>, usage: &Usage) {
-    json.open_object();
-    json.name("prompt_tokens").number(usage.input());
-    json.name("completion_tokens").number(usage.output);
-    json.name("total_tokens").number(usage.total());
-    json.name("prompt_tokens_details").open_object();
-    json.name("cached_tokens").number(usage.cache_read);
+    // In pieces as long as they can be: each piece costs as much as a member.
+    json.json(br#"{"prompt_tokens":"#).number(usage.input());
+    json.json(br#""completion_tokens":"#).number(usage.output);
+    json.json(br#""total_tokens":"#).number(usage.total());
+    json.json(br#""prompt_tokens_details":{"cached_tokens":"#).number(usage.cache_read);
     if usage.cache_write() > 0 {
         json.name("cache_write_tokens").number(usage.cache_write());
     }
-    json.name("audio_tokens").number(usage.input_audio).close_object();
-    json.name("completion_tokens_details").open_object();
-    json.name("reasoning_tokens").number(usage.reasoning);
-    json.name("audio_tokens").number(usage.output_audio);
-    json.name("accepted_prediction_tokens").number(0).name("rejected_prediction_tokens").number(0);
-    json.close_object().close_object();
+    json.json(br#""audio_tokens":"#).number(usage.input_audio);
+    json.out.extend_from_slice(br#"},"completion_tokens_details":{"reasoning_tokens":"#);
+    json.number(usage.reasoning).json(br#""audio_tokens":"#).number(usage.output_audio);
+    json.json(br#""accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#);
 }
 
 /// `{"error":{...}}`, for a failure in the middle of an answer.

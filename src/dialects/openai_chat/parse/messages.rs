@@ -10,16 +10,34 @@ use super::parts::{cache_hint, content};
 use super::{Invalid, Message, Path, Request, Value, signatures, tools};
 use crate::dialects::canonical::{Origin, Part, PartBody, Role, ToolResult};
 use crate::json::piece::Text;
-use crate::json::value;
+use crate::json::{value, walk};
 use std::collections::HashMap;
 
 /// Reads `messages` into `request`.
 pub fn read<'a>(list: Value<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Result<(), Invalid> {
     let mut conversation = Conversation { request, names: HashMap::new(), after_result: false };
-    for (index, message) in list.elements().enumerate() {
-        conversation.message(message, &path.element(index))?;
+    let mut list = list.elements();
+    for index in 0.. {
+        if let Some((role, said)) = list.step(plain) {
+            conversation.plain(role, said);
+        } else if let Some(message) = list.next() {
+            conversation.message(message, &path.element(index))?;
+        } else {
+            break;
+        }
     }
     Ok(())
+}
+
+/// A message that is a role and a text and nothing else, as most are and as SDKs write them; and where it ends.
+fn plain(text: &[u8], at: usize) -> Option<((Role, Text<'_>), usize)> {
+    let user = || Some((Role::User, walk::after(text, at, br#"{"role":"user","content":"#)?));
+    let assistant = || Some((Role::Assistant, walk::after(text, at, br#"{"role":"assistant","content":"#)?));
+    let system = || Some((Role::System, walk::after(text, at, br#"{"role":"system","content":"#)?));
+    let (role, open) = user().or_else(assistant).or_else(system).filter(|(_, open)| text[*open] == b'"')?;
+    let end = walk::string_end(text, open);
+    let said = Text::literal(text.get(open..end)?);
+    (text.get(end) == Some(&b'}')).then_some(((role, said), end + 1))
 }
 
 struct Conversation<'a, 'r> {
@@ -90,6 +108,19 @@ impl<'a> Conversation<'a, '_> {
         }
         self.carry_unused(&members, path);
         Ok(())
+    }
+
+    /// The same as `message` does with it.
+    fn plain(&mut self, role: Role, said: Text<'a>) {
+        self.after_result = false;
+        let request = &mut *self.request;
+        if role == Role::System && request.messages.is_empty() {
+            request.system.push(PartBody::Text(said).into());
+            return;
+        }
+        let says_nothing = role == Role::Assistant && said.is_empty();
+        let parts = if says_nothing { Vec::new() } else { vec![PartBody::Text(said).into()] };
+        request.messages.push(Message { role, parts, name: None });
     }
 
     fn system(&mut self, members: &mut Members<'a>, path: &Path<'_>) -> Result<(), Invalid> {

@@ -376,3 +376,39 @@ proptest! {
         }
     }
 }
+
+/// What SDKs write is read at a stretch; with white space, or the other way round, it says the same.
+#[test]
+fn messages_say_the_same_however_they_are_written() {
+    let long = "a long text \\n".repeat(40);
+    let mut said = Vec::new();
+    for role in ["system", "developer", "user", "assistant", "system", "assistant", "user"] {
+        for text in ["", "x", "\\\"}", &long] {
+            said.push((role, text));
+        }
+    }
+    let written = |form: &dyn Fn(&str, &str) -> String| {
+        let messages: Vec<String> = said.iter().map(|(role, text)| form(role, text)).collect();
+        format!(r#"{{"messages":[{}]}}"#, messages.join(","))
+    };
+    let usual = written(&|role, text| format!(r#"{{"role":"{role}","content":"{text}"}}"#));
+    let usual = parse(usual.as_bytes()).unwrap();
+    assert_eq!((usual.system.len(), usual.messages.len()), (8, 20));
+    for other in [
+        written(&|role, text| format!(r#" {{ "role" : "{role}" , "content" : "{text}" }} "#)),
+        written(&|role, text| format!(r#"{{"content":"{text}","role":"{role}"}}"#)),
+        written(&|role, text| format!(r#"{{"role":"{role}","content":"{text}","tool_calls":null}}"#)),
+        written(&|role, text| format!(r#"{{"role":"{role}","content":"no","content":"{text}"}}"#)),
+    ] {
+        assert_eq!(parse(other.as_bytes()).unwrap(), usual);
+    }
+}
+
+#[test]
+fn a_usual_message_ends_a_turn_of_results() {
+    let result = r#"{"role":"tool","tool_call_id":"t","content":"1"}"#;
+    for between in [r#"{"role":"user","content":"x"}"#, r#"{"content":"x","role":"user"}"#] {
+        let text = format!(r#"{{"messages":[{result},{between},{result}]}}"#);
+        assert_eq!(parse(text.as_bytes()).unwrap().messages.len(), 3);
+    }
+}

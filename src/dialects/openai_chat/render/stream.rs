@@ -13,11 +13,14 @@ use crate::json::piece::Text;
 use crate::json::write::Writer;
 use crate::sse::write::DONE;
 
+/// How the choices of a chunk begin.
+const CHOICE: &[u8] = br#"[{"index":"#;
+
 /// A stream of chunks that is being written.
 #[derive(Debug)]
 pub struct Stream {
     facts: Facts,
-    /// What every chunk begins with, up to the value of `choices`.
+    /// What every chunk begins with, up to the index of its choice.
     head: Vec<u8>,
     /// A bit for each choice whose role has been said.
     begun: u128,
@@ -32,7 +35,7 @@ impl Stream {
         let mut head = b"data: ".to_vec();
         let mut json = Writer::new(&mut head);
         write_identity(json.open_object(), &facts, "chat.completion.chunk");
-        json.name("choices");
+        json.name("choices").json(CHOICE);
         Stream { facts, head, begun: 0, usage: None, failed: false, bare_calls: Vec::new() }
     }
 
@@ -101,7 +104,7 @@ impl Stream {
             return;
         }
         if let Some(usage) = self.usage.filter(|_| self.facts.usage_asked) {
-            out.extend_from_slice(&self.head);
+            out.extend_from_slice(self.head.strip_suffix(CHOICE).unwrap_or_default());
             let mut json = Writer::new(out);
             json.open_array().close_array();
             write_usage(json.name("usage"), &usage);
@@ -164,7 +167,7 @@ impl Stream {
     fn open_delta<'o>(&self, choice: u32, out: &'o mut Vec<u8>) -> Writer<'o> {
         out.extend_from_slice(&self.head);
         let mut json = Writer::new(out);
-        json.open_array().open_object().name("index").number(u64::from(choice)).name("delta").open_object();
+        json.number(u64::from(choice)).json(br#""delta":{"#);
         json
     }
 

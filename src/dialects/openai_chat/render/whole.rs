@@ -138,8 +138,8 @@ impl Choice {
     }
 
     fn write(&self, json: &mut Writer<'_>, index: u32, answer: &str) {
-        json.open_object().name("index").number(u64::from(index));
-        json.name("message").open_object().name("role").string("assistant").name("content");
+        json.json(br#"{"index":"#).number(u64::from(index));
+        json.json(br#""message":{"role":"assistant","content":"#);
         let says_nothing = self.content.is_empty() && !(self.calls.is_empty() && self.refusal.is_empty());
         escaped_or_null(json, &self.content, says_nothing);
         escaped_or_null(json.name("refusal"), &self.refusal, self.refusal.is_empty());
