@@ -34,7 +34,15 @@ impl Choice {
         is_whole: bool,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Malformed> {
+        // Nearly all chunks say nothing else.
+        if let Some(text) = said.last_after(br#"{"content":"#).and_then(Value::text) {
+            if !text.is_empty() {
+                tell(Event::Text { choice, text });
+            }
+            return Ok(());
+        }
         let (mut content, mut refusal, mut calls, mut function_call) = (None, None, None, None);
+        let mut extras = [None; EXTRAS.len()];
         let mut thoughts = Thoughts::default();
         for (name, value) in said.members() {
             let place = match &*name {
@@ -46,7 +54,12 @@ impl Choice {
                 b"reasoning" => &mut thoughts.reasoning,
                 b"thinking_blocks" => &mut thoughts.blocks,
                 b"reasoning_details" => &mut thoughts.details,
-                _ => continue,
+                name => {
+                    if let Some(place) = EXTRAS.iter().position(|extra| extra.as_bytes() == name) {
+                        extras[place] = Some(value);
+                    }
+                    continue;
+                }
             };
             *place = (!value.is_null()).then_some(value);
         }
@@ -63,8 +76,8 @@ impl Choice {
         if let Some(call) = function_call {
             self.function_call(choice, call, is_whole, tell)?;
         }
-        for name in EXTRAS {
-            if let Some(extra) = said.get(name).filter(|extra| value::is_truthy(extra.bytes())) {
+        for (name, extra) in EXTRAS.into_iter().zip(extras) {
+            if let Some(extra) = extra.filter(|extra| value::is_truthy(extra.bytes())) {
                 tell(Event::Extra { choice, name, raw: extra.raw() });
             }
         }
@@ -157,7 +170,7 @@ impl Choice {
 }
 
 /// Members of a message that are told as they are.
-const EXTRAS: &[&str] = &["annotations", "audio", "images"];
+const EXTRAS: [&str; 3] = ["annotations", "audio", "images"];
 
 /// A fingerprint that is not 0 unless the id is empty.
 fn fingerprint(id: &Text<'_>) -> u64 {
