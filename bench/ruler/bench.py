@@ -89,8 +89,8 @@ class Load:
     streams_per_s: int | None = None
     # A closed loop of streams.
     stream: bool = False
-    # Measured for the comparison with a crowd, and so not shared with other rows, which were measured minutes before.
-    beside_crowd: bool = False
+    # What it is measured for the comparison with: not shared with other rows, which were measured minutes before.
+    beside: str = ""
 
     @property
     def unit(self):

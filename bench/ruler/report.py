@@ -102,10 +102,9 @@ def counts(bench):
         what = f"{load.route}, {load.connections} connections, {load.body_kb:g} KB"
         if load.streams_per_s:
             what = f"{load.route}, {load.streams_per_s} streams/s"
-        elif load.beside_crowd:
-            what += ", in turn"
-        elif load.stream:
-            what += ", streams"
+        else:
+            what += ", streams" if load.stream else ""
+            what += ", in turn" if load.beside else ""
         user, kernel = middle(rounds, "instructions_user"), middle(rounds, "instructions_kernel")
         instructions = f"{number(user)} + {number(kernel)}" if user is not None else ""
         cpu = number(middle(rounds, "cpu_us")) if name != "direct" else ""

@@ -103,7 +103,7 @@ def kept_in_a_crowd(route):
     def measure(bench, row, driver):
         bench.present(ours(driver))
         names = everybody("nginx")
-        loads = [Load(route, beside_crowd=True), Load(route, connections=bench.preset.crowd, beside_crowd=True)]
+        loads = [Load(route, beside="crowd"), Load(route, connections=bench.preset.crowd, beside="crowd")]
         few, many = bench.under_loads(names, loads).values()
         name = ours(driver)
         saturated = min(middle(few[name], "cores"), middle(many[name], "cores")) >= SATURATED_CORES
@@ -127,6 +127,30 @@ def kept_in_a_crowd(route):
             judge(interval, row.must, at_most=False),
             judge(interval, row.goal, at_most=False),
             notes,
+        )
+
+    return measure
+
+
+def translated(figure, of, **kind):
+    """The gateway against itself: the same client's request to an upstream of another dialect, and to one of its own."""
+
+    def measure(bench, row, driver):
+        if figure == "instructions" and bench.perf_problem:
+            raise machine.Unavailable(bench.perf_problem)
+        name = ours(driver)
+        bench.present(name)
+        same, between = loads = [Load(route, beside="translation", **kind) for route in ("http1", "translated")]
+        measured = bench.under_loads(everybody(), loads)
+        pairs = zip(measured[between][name], measured[same][name])
+        interval = Interval.of_rounds([over[figure] / under[figure] for over, under in pairs])
+        return Result(
+            interval,
+            middle(measured[between][name], figure),
+            middle(measured[same][name], figure),
+            of,
+            judge(interval, row.must),
+            judge(interval, row.goal),
         )
 
     return measure
@@ -220,6 +244,30 @@ ROWS = [
         1.1,
         0.9,
         compared(PROMPT_TLS, "cpu_us", "CPU us/request", ["nginx"], "nginx"),
+        extra=True,
+    ),
+    Row(
+        "translated-1k",
+        "1 KB chat to an upstream that speaks Anthropic, instructions per request against the same passed through",
+        1.5,
+        1.25,
+        translated("instructions", "instructions/request"),
+    ),
+    Row("translated-cpu", "the same, CPU time per request", 1.5, None, translated("cpu_us", "CPU us/request")),
+    Row(
+        "translated-100k",
+        "the same with a 100 KB prompt",
+        None,
+        None,
+        translated("cpu_us", "CPU us/request", body_kb=100),
+        extra=True,
+    ),
+    Row(
+        "translated-chunk",
+        "instructions per chunk of streams without gaps, against the same passed through",
+        None,
+        None,
+        translated("instructions", "instructions/chunk", stream=True),
         extra=True,
     ),
     # After the others: a gateway that has seen a crowd keeps its upstream connections for a minute, and looks after them.

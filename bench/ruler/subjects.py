@@ -4,7 +4,8 @@ All do the same work: a chat request to the simulator and its answer back. The g
 on: key check, scan, patch of the model, deadlines, metrics, access log to a file. nginx has everything off: `proxy_pass`, kept
 connections, no log.
 
-A subject has a route for each kind of upstream: `http1` (plaintext), `tls`, `paced` (plaintext, events 20 ms apart).
+A subject has a route for each kind of upstream: `http1` (plaintext), `tls`, `paced` (plaintext, events 20 ms apart). The gateway has one more,
+`translated`: the upstream of `http1`, which it speaks Anthropic's dialect to.
 """
 
 import hashlib
@@ -25,6 +26,8 @@ from . import machine, meters
 ROOT = Path(__file__).resolve().parents[2]
 DRIVERS = ("io_uring", "epoll")
 ROUTES = ("http1", "tls", "paced")
+# Behind the simulator of another route.
+TRANSLATED = {"translated": "http1"}
 STREAM_EVENTS = 50
 GAP_MS = 20
 
@@ -79,6 +82,8 @@ class Simulators:
             self.origins[route] = json_line(child, f"the simulator ({route})")["endpoint"].removesuffix("/v1")
             self.pids.append(child.pid)
             self.stats[route] = meters.SimStats(self.origins[route])
+        for route, other in TRANSLATED.items():
+            self.stats[route] = self.stats[other]
 
     def direct(self):
         """The way without anything in between. The driver speaks no TLS: beside relays to `tls`, plaintext is what they have in common."""
@@ -115,8 +120,8 @@ class Gateway:
         found = machine.await_line(children.folder / operator_log, self.child, r"serves (http://\S+) on (\w+)")
         if found.group(2) != driver:
             raise machine.Unavailable(f"asked for {driver}, the gateway runs on {found.group(2)}")
-        routes = {route: Route(found.group(1), f"bench-{route}", key) for route in ROUTES}
-        self.subject = Subject(f"ringway {driver}", routes, dict.fromkeys(ROUTES, self.child.pid))
+        routes = {route: Route(found.group(1), f"bench-{route}", key) for route in (*ROUTES, *TRANSLATED)}
+        self.subject = Subject(f"ringway {driver}", routes, dict.fromkeys(routes, self.child.pid))
 
     def forget_log(self):
         """Millions of lines would fill the disk; what is gone before it is written back costs it nothing."""
@@ -136,6 +141,17 @@ to = "{log}"
 [[keys]]
 name = "bench"
 hash = "sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+"""
+    for route, other in TRANSLATED.items():
+        text += f"""
+[providers.{route}]
+kind = "anthropic"
+base_url = "{simulators.origins[other]}/v1"
+credential = "sk-simulated"
+pool = {{ connections_max = 64, http1_connections_max = 16384 }}
+[[models]]
+name = "bench-{route}"
+deployments = ["{route}/sim-fast-2026-11-21"]
 """
     for route, origin in simulators.origins.items():
         # The limits on connections are raised so that 4,096 requests at a time meet no queue of ours: nginx has none either.
