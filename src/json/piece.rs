@@ -69,6 +69,14 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Appends what is meant, as `decoded` has it.
+    pub fn append_decoded(&self, said: &mut String) {
+        match self {
+            Text::Plain(plain) => said.push_str(plain),
+            Text::Escaped(escaped) => strings::append_decoded(escaped, said),
+        }
+    }
+
     pub fn says(&self, expected: &str) -> bool {
         match self {
             Text::Plain(plain) => plain == expected,

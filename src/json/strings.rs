@@ -159,6 +159,12 @@ pub fn decode(literal: &[u8]) -> Option<Cow<'_, str>> {
 /// What the inside of a well-formed string says; what has no meaning in UTF-8, and all after it, becomes one U+FFFD.
 pub fn decode_lossy(inner: &[u8]) -> String {
     let mut said = String::with_capacity(inner.len());
+    append_decoded(inner, &mut said);
+    said
+}
+
+/// The same behind what has been said before.
+pub fn append_decoded(inner: &[u8], said: &mut String) {
     for piece in pieces(inner) {
         match piece {
             Some(Piece::Plain(run)) => said.push_str(&String::from_utf8_lossy(run)),
@@ -166,7 +172,6 @@ pub fn decode_lossy(inner: &[u8]) -> String {
             None => said.push(char::REPLACEMENT_CHARACTER),
         }
     }
-    said
 }
 
 /// Does a well-formed string literal (with its quotes) say exactly `expected`?

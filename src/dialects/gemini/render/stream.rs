@@ -87,9 +87,9 @@ impl Stream {
             Event::ToolArguments { choice, call, fragment } => {
                 let begun = |held: &&mut Call| held.choice == *choice && held.call == *call;
                 if let Some(held) = self.calls.iter_mut().rev().find(begun) {
-                    let fragment = fragment.decoded();
-                    self.calls_bytes += fragment.len();
-                    held.arguments.push_str(&fragment);
+                    let before = held.arguments.len();
+                    fragment.append_decoded(&mut held.arguments);
+                    self.calls_bytes += held.arguments.len() - before;
                     self.check_held(out);
                 }
             }
