@@ -349,7 +349,7 @@ impl Exchange<'_> {
         if let Some(usage) = &usage {
             self.settlement.used(usage);
         }
-        if (usage.is_none() || !is_complete) && self.settlement.record.endpoint.is_generation() {
+        if (usage.is_none() || !is_complete || pass.is_estimated()) && self.settlement.record.endpoint.is_generation() {
             self.settlement.uncounted_bytes = Some(pass.said_bytes());
         }
     }

@@ -75,6 +75,11 @@ impl Passage {
         }
     }
 
+    /// Some of its usage is an estimate.
+    pub fn is_estimated(&self) -> bool {
+        matches!(self, Passage::Several(streams) if streams.is_estimated())
+    }
+
     /// Appends a failure that ends the stream; false where the client's dialect has one event for it, whatever was said before.
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
         match self {

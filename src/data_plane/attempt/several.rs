@@ -95,11 +95,12 @@ pub(super) async fn collected<D: Downstream>(
     match translation.whole_of(&texts, &mut rendered).map_err(|_| Upstream::BadResponse)? {
         Translated::Error(error) => return Err(exchange.told(deployment, &error, None).into()),
         Translated::Answer { usage: Some(usage), .. } => exchange.settlement.used(&usage),
-        Translated::Answer { usage: None, said_bytes } => {
-            exchange.settlement.uncounted_bytes = Some(said_bytes);
+        Translated::Estimated(usage) => {
+            exchange.settlement.used(&usage);
+            exchange.settlement.uncounted_bytes = Some(0);
             exchange.estimated_line("usage");
         }
-        Translated::Count | Translated::Estimated(_) => {}
+        Translated::Answer { usage: None, .. } | Translated::Count => {}
     }
     Ok(Progress::Whole(Whole::Collected(rendered)))
 }

@@ -1,7 +1,8 @@
 //! The answers of several calls as one: each call's only choice is a choice of the answer, in the order of the calls.
 //!
 //! Whole, they follow each other; streamed, they come as they come. There is one beginning, one end when the last call has ended, and one
-//! usage before it: the sum, since every call is billed. An answer that fails fails them all.
+//! usage before it: the sum, since every call is billed, with an estimate for a call that reported none. An answer that fails fails them
+//! all.
 
 use super::{
     Frames, Reader, StreamRenderer, Told, Translated, TranslatedStream, Translation, WholeRenderer, owned, whole,
@@ -56,7 +57,10 @@ impl Translation {
         if self.in_array {
             out.push(b']');
         }
-        Ok(Translated::Answer { usage: sum.filter(|_| is_counted), said_bytes: all_said_bytes })
+        Ok(match sum {
+            Some(usage) if !is_counted => Translated::Estimated(usage),
+            usage => Translated::Answer { usage, said_bytes: all_said_bytes },
+        })
     }
 
     /// As `stream`, for the answers of several calls, which come as [`crate::dialects::lanes`].
@@ -90,10 +94,16 @@ struct Lane {
 }
 
 impl SeveralStreams {
-    /// The sum, once each has told its own.
+    /// The sum of what each has told so far, with an estimate for each that has not: every call is billed for its prompt.
     pub fn usage(&self) -> Option<Usage> {
-        let told = self.lanes.iter().all(|lane| lane.stream.usage().is_some());
-        self.lanes.iter().filter(|_| told).fold(None, |sum, lane| plus(sum, lane.stream.usage()))
+        let told = self.lanes.iter().map(|lane| &lane.stream.told);
+        let usages = told.map(|told| told.usage.unwrap_or_else(|| told.prompt.estimate(told.said_bytes)));
+        usages.fold(None, |sum, usage| plus(sum, Some(usage)))
+    }
+
+    /// One of them has told no usage.
+    pub fn is_estimated(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.stream.told.usage.is_none())
     }
 
     /// How much the model has said, in bytes.

@@ -147,7 +147,8 @@ def test_one_that_breaks_off_in_the_middle_is_an_error(of_openai, gateway, provi
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_ends_them_all(of_openai, gateway, provider, stream):
-    provider.script("answer = { tokens = 2000 }\nlatency = { ttft_ms = 100, gap_ms = 50 }\n")
+    ttft_ms = 100 if stream else 60_000
+    provider.script(f"answer = {{ tokens = 2000 }}\nlatency = {{ ttft_ms = {ttft_ms}, gap_ms = 50 }}\n")
     if stream:
         answer = of_openai.chat.completions.create(**ASK, n=3, stream=True)
         next(answer)

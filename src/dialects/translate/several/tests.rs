@@ -16,7 +16,7 @@ fn translation(client: ClientWire, calls: usize) -> Translation {
         facts: Facts { id: "r1".into(), model: "mine".into(), created_s: 7, usage_asked: true },
         echo: None,
         in_array: false,
-        prompt: Prompt { bytes: Default::default(), start: 0 },
+        prompt: Prompt { bytes: Rc::new(br#"{"p":"12345678901234567890"}"#.to_vec()), start: 0 },
         calls,
     }
 }
@@ -178,4 +178,44 @@ fn an_error_in_one_stream_is_an_error() {
     let (said, verdict, usage) = streamed(ClientWire::OpenAiChat, 2, &stream, 64);
     assert_eq!((verdict, said.contains("[DONE]")), (Verdict::Error, false));
     assert_eq!(usage.map(|usage| usage.input()), Some(2));
+}
+
+#[test]
+fn a_call_that_told_no_usage_is_estimated() {
+    let of_openai = || Translation { upstream: UpstreamWire::OpenAiChat, ..translation(ClientWire::OpenAiChat, 2) };
+    // 28 bytes asked, 8 and 4 said: seven tokens, two and one.
+    let said = |text: &str| json!({"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}]});
+    let counted = json!({"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11});
+    let mut known = said("12345678");
+    let whole = |texts: [&Value; 2]| {
+        let mut out = Vec::new();
+        let translated = of_openai().whole_of(&texts.map(|text| text.to_string().into_bytes()), &mut out).unwrap();
+        let said: Value = serde_json::from_slice(&out).unwrap();
+        let Translated::Estimated(usage) = translated else { panic!("{translated:?}") };
+        assert_eq!(said["usage"]["total_tokens"], usage.total());
+        (usage.input(), usage.output)
+    };
+    assert_eq!(whole([&known, &said("1234")]), (14, 3));
+    known["usage"] = counted.clone();
+    assert_eq!(whole([&known, &said("1234")]), (12, 7));
+
+    let chunk = |choices: Value, usage: &Value| format!("data: {}\n\n", json!({"choices": choices, "usage": usage}));
+    let stream = |text: &str, usage: &Value| {
+        let delta = json!([{"index": 0, "delta": {"content": text}, "finish_reason": null}]);
+        let finish = json!([{"index": 0, "delta": {}, "finish_reason": "stop"}]);
+        vec![
+            chunk(delta, &Value::Null),
+            chunk(finish, &Value::Null),
+            chunk(json!([]), usage),
+            "data: [DONE]\n\n".into(),
+        ]
+    };
+    let bytes = interleaved(vec![stream("12345678", &counted), stream("1234", &Value::Null)]);
+    let mut several = of_openai().streams();
+    let mut out = Vec::new();
+    assert_eq!(several.feed(&bytes, &mut out), Verdict::Complete);
+    assert_eq!(several.usage().map(|usage| (usage.input(), usage.output)), Some((12, 7)));
+    assert!(several.is_estimated() && several.said_bytes() == 12);
+    let chunks = data(&String::from_utf8(out).unwrap());
+    assert_eq!(chunks[chunks.len() - 2]["usage"]["total_tokens"], 19);
 }
