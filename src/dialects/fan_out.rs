@@ -20,7 +20,7 @@ pub fn calls(
     target: &Target<'_>,
     (client, upstream): (ClientWire, UpstreamWire),
     notes: &mut Notes,
-) -> Result<Option<usize>, Unsupported> {
+) -> Result<Option<u8>, Unsupported> {
     let Some(answers) = request.answers.filter(|answers| *answers > 1) else { return Ok(None) };
     // The others have no word for it.
     if matches!(upstream, UpstreamWire::OpenAiChat | UpstreamWire::GeminiContent) && target.traits.several_answers {
@@ -38,13 +38,13 @@ pub fn calls(
         return Ok(Some(1));
     }
     notes.adapted(param, format!("Asked for in {answers} calls, each of which is billed for the whole prompt."));
-    Ok(Some(answers as usize))
+    Ok(Some(answers as u8))
 }
 
 /// The request of a further call, where it differs from the first one: by its seed.
-pub fn further<'a>(request: &Request<'a>, nth: usize) -> Option<Request<'a>> {
+pub fn further<'a>(request: &Request<'a>, nth: u8) -> Option<Request<'a>> {
     let seed: i64 = std::str::from_utf8(&request.seed.as_ref()?.0).ok()?.parse().ok()?;
-    let seed = Raw(seed.wrapping_add(nth as i64).to_string().into_bytes().into());
+    let seed = Raw(seed.wrapping_add(nth.into()).to_string().into_bytes().into());
     Some(Request { seed: Some(seed), answers: None, ..request.clone() })
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use crate::dialects::canonical::{ModelTraits, NoteKind};
 
-    fn asked(answers: Option<u64>, several_answers: bool, drops: bool) -> (Result<Option<usize>, Unsupported>, Notes) {
+    fn asked(answers: Option<u64>, several_answers: bool, drops: bool) -> (Result<Option<u8>, Unsupported>, Notes) {
         asked_of(UpstreamWire::OpenAiChat, answers, several_answers, drops)
     }
 
@@ -62,7 +62,7 @@ mod tests {
         answers: Option<u64>,
         several_answers: bool,
         drops: bool,
-    ) -> (Result<Option<usize>, Unsupported>, Notes) {
+    ) -> (Result<Option<u8>, Unsupported>, Notes) {
         let traits = ModelTraits { several_answers, ..ModelTraits::default() };
         let target = Target { model: "m", traits, drops };
         let mut notes = Notes::default();
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(asked(many, false, false).0.unwrap_err().param, "n");
         let (calls, notes) = asked(many, false, true);
         assert_eq!((calls, notes.notes[0].kind), (Ok(Some(1)), NoteKind::Dropped));
-        assert_eq!(asked(Some(FAN_OUT_MAX), false, false).0, Ok(Some(FAN_OUT_MAX as usize)));
+        assert_eq!(asked(Some(FAN_OUT_MAX), false, false).0, Ok(Some(FAN_OUT_MAX as u8)));
         assert_eq!(asked(many, true, false).0, Ok(None));
     }
 

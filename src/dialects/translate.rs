@@ -269,7 +269,7 @@ pub struct Translation {
     /// What was asked, for an estimate of its tokens where the upstream counts none.
     pub prompt: Prompt,
     /// The answer is that of so many calls, each of which has one choice of it.
-    pub calls: usize,
+    pub calls: u8,
 }
 
 /// The body of a client's request.

@@ -71,7 +71,7 @@ pub(super) async fn collected<D: Downstream>(
     mut call: Call,
     translation: Translation,
 ) -> Result<Progress, AttemptEnd> {
-    let mut texts = vec![Vec::new(); translation.calls];
+    let mut texts = vec![Vec::new(); translation.calls.into()];
     let mut cutter = Cutter::default();
     let mut held = 0;
     while next_data(exchange, client, &group.deadlines, &mut call).await? {

@@ -66,7 +66,8 @@ impl Translation {
     /// As `stream`, for the answers of several calls, which come as [`crate::dialects::lanes`].
     pub fn streams(self) -> SeveralStreams {
         let renderer = StreamRenderer::new(self.client, self.facts, self.echo);
-        let merged = Merged { renderer, has_begun: false, open: self.calls, usages: vec![None; self.calls] };
+        let merged =
+            Merged { renderer, has_begun: false, open: self.calls.into(), usages: vec![None; self.calls.into()] };
         let merged = Rc::new(RefCell::new(merged));
         let lane = |lane| Lane {
             stream: TranslatedStream {
@@ -78,7 +79,7 @@ impl Translation {
             },
             is_complete: false,
         };
-        SeveralStreams { lanes: (0..self.calls as u32).map(lane).collect(), cutter: Cutter::default() }
+        SeveralStreams { lanes: (0..self.calls.into()).map(lane).collect(), cutter: Cutter::default() }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::dialects::{
 };
 use serde_json::{Value, json};
 
-fn translation(client: ClientWire, calls: usize) -> Translation {
+fn translation(client: ClientWire, calls: u8) -> Translation {
     Translation {
         client,
         upstream: UpstreamWire::AnthropicMessages,
@@ -70,7 +70,7 @@ fn interleaved(mut streams: Vec<Vec<String>>) -> Vec<u8> {
 }
 
 /// What a client gets of a stream that is cut into pieces of `bytes`, and how it ended.
-fn streamed(client: ClientWire, calls: usize, stream: &[u8], bytes: usize) -> (String, Verdict, Option<Usage>) {
+fn streamed(client: ClientWire, calls: u8, stream: &[u8], bytes: usize) -> (String, Verdict, Option<Usage>) {
     let mut several = translation(client, calls).streams();
     let mut out = Vec::new();
     for piece in stream.chunks(bytes) {
