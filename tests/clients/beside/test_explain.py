@@ -63,6 +63,12 @@ def members(explained):
     return names
 
 
+@pytest.fixture(params=["openai", "anthropic", "gemini"])
+def kind(request):
+    """One provider of each API that clients speak too."""
+    return request.param
+
+
 @pytest.fixture
 def gateway(ringway, provider, kind):
     paths = {"openai": "/v1", "anthropic": "/v1", "gemini": "/v1beta"}
