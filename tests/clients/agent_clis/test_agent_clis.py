@@ -146,7 +146,7 @@ def ask(agent, prompt, folder, tmp_path):
     }
     command = [node(INSTALLED), *agent.arguments(prompt)]
     run = subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100
     )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
     return run.stdout
