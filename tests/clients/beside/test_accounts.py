@@ -101,7 +101,7 @@ def test_clients_of_other_apis_are_told_the_estimate(gateway, kind, provider, of
         model="bigger", messages=[{"role": "user", "content": TEXT}]
     )
     told = answer.parse().usage
-    if kind == "openai":
+    if kind.startswith("openai"):
         assert told is None
         return
     assert answer.headers["x-ringway-estimated"] == "usage"

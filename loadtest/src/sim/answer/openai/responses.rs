@@ -107,6 +107,8 @@ pub(super) const TABLE: Table = Table {
         "prompt_cache_options",
         "prompt_cache_retention",
         "moderation",
+        // Codex sends it.
+        "client_metadata",
     ]),
 };
 
