@@ -82,7 +82,8 @@ trap 'exit 0' TERM
 : >started
 while :; do sleep 0.05; done
 EOF
-(cd "$work/run" && exec sh "$work/service.sh") &
+# Whoever was started by nohup ignores the signal, and a shell cannot trap what it was told to ignore.
+(cd "$work/run" && exec env --default-signal=HUP sh "$work/service.sh") &
 service=$!
 while [ ! -e "$work/run/started" ]; do sleep 0.05; done
 for verdict in ok failed ok; do
