@@ -87,6 +87,12 @@ impl<'o> Writer<'o> {
     }
 
     pub fn number(&mut self, number: u64) -> &mut Self {
+        // Most are zero, or nearly.
+        if number < 10 {
+            self.comma();
+            self.out.push(b'0' + number as u8);
+            return self;
+        }
         self.json(itoa::Buffer::new().format(number).as_bytes())
     }
 

@@ -21,34 +21,34 @@ mod whole;
 /// Prefix of the ids of answers.
 const ID_PREFIX: &str = "chatcmpl-";
 
-/// What begins an answer and each of its chunks, without the opening brace.
-fn write_identity(json: &mut Writer<'_>, facts: &crate::dialects::canonical::Facts, object: &str) {
-    json.json(br#""id":"chatcmpl-"#);
+/// What begins an answer and each of its chunks. `object` is what stands between the id and the time.
+///
+/// As everywhere here in pieces as long as they can be: each piece costs as much as a member.
+fn write_identity(json: &mut Writer<'_>, facts: &crate::dialects::canonical::Facts, object: &[u8]) {
+    json.json(br#"{"id":"chatcmpl-"#);
     strings::write_escaped(json.out, facts.id.strip_prefix(ID_PREFIX).unwrap_or(&facts.id));
-    json.out.push(b'"');
-    json.name("object").string(object).name("created").number(facts.created_s);
-    json.name("model").string(&facts.model);
+    json.out.extend_from_slice(object);
+    json.number(facts.created_s).json(br#""model":"#).string(&facts.model);
 }
 
 /// The value of `finish_reason`; one that is not known is carried.
 fn write_finish(json: &mut Writer<'_>, finish: &Finish<'_>) {
-    let name = match finish {
-        Finish::Stop | Finish::StopSequence(_) => "stop",
+    let name: &[u8] = match finish {
+        Finish::Stop | Finish::StopSequence(_) => br#""stop""#,
         // A paused turn is cut short too; what there is of it can be sent again.
-        Finish::Length | Finish::ContextFull | Finish::Pause => "length",
-        Finish::ToolCalls => "tool_calls",
-        Finish::ContentFilter => "content_filter",
+        Finish::Length | Finish::ContextFull | Finish::Pause => br#""length""#,
+        Finish::ToolCalls => br#""tool_calls""#,
+        Finish::ContentFilter => br#""content_filter""#,
         Finish::Other(reason) => {
             json.text(reason);
             return;
         }
     };
-    json.string(name);
+    json.json(name);
 }
 
 /// The value of `usage`. Cached input is part of the prompt here, and reasoning of the completion.
 fn write_usage(json: &mut Writer<'_>, usage: &Usage) {
-    // In pieces as long as they can be: each piece costs as much as a member.
     json.json(br#"{"prompt_tokens":"#).number(usage.input());
     json.json(br#""completion_tokens":"#).number(usage.output);
     json.json(br#""total_tokens":"#).number(usage.total());

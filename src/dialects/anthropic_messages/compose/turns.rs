@@ -28,7 +28,7 @@ struct Call<'m> {
 
 impl Composer<'_> {
     pub fn messages(&mut self, messages: &[Message<'_>]) -> Result<(), Unsupported> {
-        self.json.name("messages").open_array();
+        self.json.json(br#""messages":["#);
         let empty = self.json.out.len();
         if messages.iter().any(|message| message.role == Role::System) {
             self.notes.adapted("messages", "A system message within the conversation is sent as a user's text.");
@@ -87,12 +87,13 @@ impl Composer<'_> {
     }
 
     /// A turn that is one text is written as that.
-    fn one_text(&mut self, role: &str, turn: &[Message<'_>]) -> bool {
+    /// `begins` is what stands before the text.
+    fn one_text(&mut self, begins: &[u8], turn: &[Message<'_>]) -> bool {
         if let [Message { parts, .. }] = turn
             && let [Part { body: PartBody::Text(text), cache: None }] = &parts[..]
             && !is_blank(text)
         {
-            self.json.open_object().name("role").string(role).name("content").text(text).close_object();
+            self.json.json(begins).text(text).close_object();
             return true;
         }
         false
@@ -105,7 +106,7 @@ impl Composer<'_> {
         calls: &mut Vec<Call<'m>>,
     ) -> Result<(), Unsupported> {
         calls.clear();
-        if self.one_text("assistant", turn) {
+        if self.one_text(br#"{"role":"assistant","content":"#, turn) {
             return Ok(());
         }
         let mut parts = turn.iter().flat_map(|message| &message.parts);
@@ -169,7 +170,7 @@ impl Composer<'_> {
     }
 
     fn user<'m>(&mut self, turn: &'m [Message<'m>], calls: &[Call<'m>]) -> Result<(), Unsupported> {
-        if self.one_text("user", turn) {
+        if self.one_text(br#"{"role":"user","content":"#, turn) {
             return Ok(());
         }
         let parts = || turn.iter().flat_map(|message| &message.parts);

@@ -34,7 +34,7 @@ impl Stream {
     pub fn new(facts: Facts) -> Stream {
         let mut head = b"data: ".to_vec();
         let mut json = Writer::new(&mut head);
-        write_identity(json.open_object(), &facts, "chat.completion.chunk");
+        write_identity(&mut json, &facts, br#"","object":"chat.completion.chunk","created":"#);
         json.name("choices").json(CHOICE);
         Stream { facts, head, begun: 0, usage: None, failed: false, bare_calls: Vec::new() }
     }

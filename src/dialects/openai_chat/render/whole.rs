@@ -88,8 +88,8 @@ impl Whole {
     /// Appends the answer.
     pub fn finish(self, out: &mut Vec<u8>) {
         let mut json = Writer::new(out);
-        write_identity(json.open_object(), &self.facts, "chat.completion");
-        json.name("choices").open_array();
+        write_identity(&mut json, &self.facts, br#"","object":"chat.completion","created":"#);
+        json.json(br#""choices":["#);
         for (index, mut choice) in (0..).zip(self.choices) {
             // Thoughts without a proof are a block too where there are blocks: who reads those leaves the other member alone.
             if !choice.blocks.is_empty() {
@@ -99,7 +99,7 @@ impl Whole {
         }
         json.close_array();
         if let Some(usage) = &self.usage {
-            write_usage(json.name("usage"), usage);
+            write_usage(json.json(br#""usage":"#), usage);
         }
         json.close_object();
     }
@@ -142,7 +142,7 @@ impl Choice {
         json.json(br#""message":{"role":"assistant","content":"#);
         let says_nothing = self.content.is_empty() && !(self.calls.is_empty() && self.refusal.is_empty());
         escaped_or_null(json, &self.content, says_nothing);
-        escaped_or_null(json.name("refusal"), &self.refusal, self.refusal.is_empty());
+        escaped_or_null(json.json(br#""refusal":"#), &self.refusal, self.refusal.is_empty());
         if !self.reasoning.is_empty() {
             escaped_or_null(json.name("reasoning_content"), &self.reasoning, false);
         }
@@ -160,12 +160,12 @@ impl Choice {
         for (name, raw) in self.extras.iter().filter(|extra| !logprobs(extra)) {
             json.name(name).raw(raw);
         }
-        json.close_object().name("logprobs");
         match self.extras.iter().find(logprobs) {
-            Some((_, raw)) => json.raw(raw),
-            None => json.null(),
-        };
-        json.name("finish_reason");
+            Some((_, raw)) => {
+                json.close_object().name("logprobs").raw(raw).name("finish_reason");
+            }
+            None => json.out.extend_from_slice(br#"},"logprobs":null,"finish_reason":"#),
+        }
         match &self.finish {
             Some(finish) => write_finish(json, finish),
             None => {
