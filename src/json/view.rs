@@ -127,6 +127,17 @@ impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, [u8]>, Value<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_past(|_, _| None)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The next member. `read` is told its name and where its value starts, and answers where that ends if it has read it itself.
+    #[inline]
+    pub fn next_past(
+        &mut self,
+        read: impl FnOnce(&[u8], usize) -> Option<usize>,
+    ) -> Option<<Self as Iterator>::Item> {
         let text = self.text;
         let at = solid(text, self.at);
         if text.get(at) != Some(&b'"') {
@@ -139,7 +150,10 @@ impl<'a> Iterator for Members<'a> {
             Some([b'"', b':', next]) if *next > b' ' => (Cow::Borrowed(text.get(at + 1..quote)?), quote + 2),
             _ => unusual_name(text, at),
         };
-        let (value, end) = Value::passed(text, value_at);
+        let (value, end) = match read(&name, value_at) {
+            Some(end) => (Value { text, start: value_at as u32, end: end as u32 }, end),
+            None => Value::passed(text, value_at),
+        };
         self.at = after_comma(text, end);
         Some((name, value))
     }
@@ -158,8 +172,8 @@ fn unusual_name(text: &[u8], open: usize) -> (Cow<'_, [u8]>, usize) {
     (name, solid(text, colon + 1))
 }
 
-/// The elements of an array.
-#[derive(Debug, Clone)]
+/// The elements of an array. The default has none.
+#[derive(Debug, Clone, Default)]
 pub struct Elements<'a> {
     text: &'a [u8],
     /// As in [`Members`].
@@ -167,6 +181,19 @@ pub struct Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
+    /// Those of the array at `at`, if that is one.
+    pub fn of_array(text: &'a [u8], at: usize) -> Option<Elements<'a>> {
+        (text.get(at) == Some(&b'[')).then_some(Elements { text, at: at + 1 })
+    }
+
+    /// Where the array ends, for whoever has not asked beyond its last element.
+    pub fn end(&self) -> usize {
+        match self.text.get(self.at) {
+            Some(b']') => self.at + 1,
+            _ => crate::sys::container_end_widest(self.text, self.at),
+        }
+    }
+
     /// Lets the caller read the next element itself, if it can: `read` is told where that starts, and answers what it is and where it
     /// ends. What it cannot read stays where it is.
     #[inline(always)]

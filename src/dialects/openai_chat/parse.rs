@@ -15,7 +15,9 @@ use crate::dialects::canonical::{Effort, Extra, Invalid, Message, OutputFormat, 
 use crate::json::Kind;
 use crate::json::piece::Text;
 use crate::json::view::{Path, Value};
-use expect::{array, extra, flag, invalid, maybe, name_text, needed, number, object, some, text, whole};
+use expect::{
+    array, extra, flag, invalid, maybe, maybe_at_root, name_text, needed, number, object, some, text, whole,
+};
 use std::borrow::Cow;
 
 pub(crate) mod expect;
@@ -61,7 +63,15 @@ struct Body<'a> {
 pub fn parse(text: &[u8]) -> Result<Request<'_>, Invalid> {
     let mut body = Body::default();
     let mut extras: Vec<Extra<'_>> = Vec::new();
-    for (name, value) in Value::root(text).members() {
+    let mut begun = None;
+    // The longest by far is read on the way, as far as that goes.
+    let mut begin = |name: &[u8], at| {
+        let (read, end) = if name == b"messages" { messages::begin(text, at)? } else { return None };
+        begun = Some(read);
+        Some(end)
+    };
+    let mut members = Value::root(text).members();
+    while let Some((name, value)) = members.next_past(&mut begin) {
         let place = match &*name {
             b"model" => continue,
             b"messages" => &mut body.messages,
@@ -97,7 +107,7 @@ pub fn parse(text: &[u8]) -> Result<Request<'_>, Invalid> {
         };
         *place = some(value);
     }
-    body.request(extras)
+    body.request(begun, extras)
 }
 
 /// Notes a member that is not understood. There are at most as many as a scan lets through.
@@ -130,41 +140,42 @@ const HINTS: &[&str] = &[
 ];
 
 impl<'a> Body<'a> {
-    fn request(self, extras: Vec<Extra<'a>>) -> Result<Request<'a>, Invalid> {
+    /// `begun` is what has been read of the last `messages` that is an array.
+    fn request(self, begun: Option<messages::Begun<'a>>, extras: Vec<Extra<'a>>) -> Result<Request<'a>, Invalid> {
         let at = |name| Path::Member(&Path::Root, name);
         let mut request = Request { extras, ..Request::default() };
 
-        let messages = array(needed(self.messages, &at("messages"))?, &at("messages"))?;
-        messages::read(messages, &at("messages"), &mut request)?;
+        array(needed(self.messages, &at("messages"))?, &at("messages"))?;
+        messages::read(begun.unwrap_or_default(), &at("messages"), &mut request)?;
         self.tools(&mut request)?;
-        request.parallel_tool_calls = maybe(self.parallel_tool_calls, &at("parallel_tool_calls"), flag)?;
+        request.parallel_tool_calls = maybe_at_root(self.parallel_tool_calls, "parallel_tool_calls", flag)?;
         if let Some(format) = self.response_format {
             request.output = output(format, &at("response_format"), &mut request.extras)?;
         }
-        let max_tokens = maybe(self.max_tokens, &at("max_tokens"), whole)?;
+        let max_tokens = maybe_at_root(self.max_tokens, "max_tokens", whole)?;
         request.output_tokens_max =
-            maybe(self.max_completion_tokens, &at("max_completion_tokens"), whole)?.or(max_tokens);
-        request.temperature = maybe(self.temperature, &at("temperature"), number)?;
-        request.top_p = maybe(self.top_p, &at("top_p"), number)?;
-        request.top_k = maybe(self.top_k, &at("top_k"), number)?;
-        request.frequency_penalty = maybe(self.frequency_penalty, &at("frequency_penalty"), number)?;
-        request.presence_penalty = maybe(self.presence_penalty, &at("presence_penalty"), number)?;
-        request.seed = maybe(self.seed, &at("seed"), number)?;
+            maybe_at_root(self.max_completion_tokens, "max_completion_tokens", whole)?.or(max_tokens);
+        request.temperature = maybe_at_root(self.temperature, "temperature", number)?;
+        request.top_p = maybe_at_root(self.top_p, "top_p", number)?;
+        request.top_k = maybe_at_root(self.top_k, "top_k", number)?;
+        request.frequency_penalty = maybe_at_root(self.frequency_penalty, "frequency_penalty", number)?;
+        request.presence_penalty = maybe_at_root(self.presence_penalty, "presence_penalty", number)?;
+        request.seed = maybe_at_root(self.seed, "seed", number)?;
         if let Some(stop) = self.stop {
             request.stop = stops(stop, &at("stop"))?;
         }
-        let wanted = maybe(self.logprobs, &at("logprobs"), flag)?.unwrap_or(false);
-        let alternatives = maybe(self.top_logprobs, &at("top_logprobs"), whole)?;
+        let wanted = maybe_at_root(self.logprobs, "logprobs", flag)?.unwrap_or(false);
+        let alternatives = maybe_at_root(self.top_logprobs, "top_logprobs", whole)?;
         if !wanted && alternatives.is_some_and(|alternatives| alternatives > 0) {
             return Err(invalid(&at("top_logprobs"), "given with 'logprobs': true"));
         }
         request.logprobs = wanted.then_some(alternatives.unwrap_or(0));
-        request.answers = maybe(self.n, &at("n"), whole)?;
+        request.answers = maybe_at_root(self.n, "n", whole)?;
         self.reasoning(&mut request)?;
-        request.stream = maybe(self.stream, &at("stream"), flag)?.unwrap_or(false);
+        request.stream = maybe_at_root(self.stream, "stream", flag)?.unwrap_or(false);
         self.stream_options(&mut request)?;
-        let user = maybe(self.user, &at("user"), text)?;
-        request.user = maybe(self.safety_identifier, &at("safety_identifier"), text)?.or(user);
+        let user = maybe_at_root(self.user, "user", text)?;
+        request.user = maybe_at_root(self.safety_identifier, "safety_identifier", text)?.or(user);
         Ok(request)
     }
 

@@ -56,6 +56,19 @@ pub fn maybe<'a, T>(
     value.map(|value| read(value, path)).transpose()
 }
 
+/// The same of a member of the root. Most are absent, which costs nothing but the look.
+#[inline(always)]
+pub fn maybe_at_root<'a, T>(
+    value: Option<Value<'a>>,
+    name: &str,
+    read: impl FnOnce(Value<'a>, &Path<'_>) -> Result<T, Invalid>,
+) -> Result<Option<T>, Invalid> {
+    match value {
+        None => Ok(None),
+        Some(value) => read(value, &Path::Root.member(name)).map(Some),
+    }
+}
+
 /// What has to be there.
 pub fn needed<'a>(value: Option<Value<'a>>, path: &Path<'_>) -> Result<Value<'a>, Invalid> {
     value.ok_or_else(|| missing(path))

@@ -10,16 +10,39 @@ use super::parts::{cache_hint, content};
 use super::{Invalid, Message, Path, Request, Value, signatures, tools};
 use crate::dialects::canonical::{Origin, Part, PartBody, Role, ToolResult};
 use crate::json::piece::Text;
-use crate::json::{value, walk};
+use crate::json::{value, view::Elements, walk};
 use std::collections::HashMap;
 
-/// Reads `messages` into `request`.
-pub fn read<'a>(list: Value<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Result<(), Invalid> {
+/// A conversation of which the first messages have been read: all that are a role and a text.
+#[derive(Default)]
+pub struct Begun<'a> {
+    system: Vec<Part<'a>>,
+    messages: Vec<Message<'a>>,
+    count: usize,
+    rest: Elements<'a>,
+}
+
+/// Begins to read the array at `at`, and answers where that ends. `None` if it is none.
+pub fn begin(text: &[u8], at: usize) -> Option<(Begun<'_>, usize)> {
+    let mut begun = Begun { rest: Elements::of_array(text, at)?, ..Begun::default() };
+    while let Some((role, said)) = begun.rest.step(plain) {
+        take_plain(role, said, &mut begun.system, &mut begun.messages);
+        begun.count += 1;
+    }
+    let end = begun.rest.end();
+    Some((begun, end))
+}
+
+/// Reads the rest of `messages` and puts all of them into `request`, which has none.
+pub fn read<'a>(begun: Begun<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Result<(), Invalid> {
+    let Begun { system, messages, count, rest: mut list } = begun;
+    (request.system, request.messages) = (system, messages);
     let mut conversation = Conversation { request, names: HashMap::new(), after_result: false };
-    let mut list = list.elements();
-    for index in 0.. {
+    for index in count.. {
         if let Some((role, said)) = list.step(plain) {
-            conversation.plain(role, said);
+            conversation.after_result = false;
+            let request = &mut *conversation.request;
+            take_plain(role, said, &mut request.system, &mut request.messages);
         } else if let Some(message) = list.next() {
             conversation.message(message, &path.element(index))?;
         } else {
@@ -38,6 +61,17 @@ fn plain(text: &[u8], at: usize) -> Option<((Role, Text<'_>), usize)> {
     let end = walk::string_end(text, open);
     let said = Text::literal(text.get(open..end)?);
     (text.get(end) == Some(&b'}')).then_some(((role, said), end + 1))
+}
+
+/// Takes such a message, as [`Conversation::message`] does.
+fn take_plain<'a>(role: Role, said: Text<'a>, system: &mut Vec<Part<'a>>, messages: &mut Vec<Message<'a>>) {
+    if role == Role::System && messages.is_empty() {
+        system.push(PartBody::Text(said).into());
+        return;
+    }
+    let says_nothing = role == Role::Assistant && said.is_empty();
+    let parts = if says_nothing { Vec::new() } else { vec![PartBody::Text(said).into()] };
+    messages.push(Message { role, parts, name: None });
 }
 
 struct Conversation<'a, 'r> {
@@ -108,19 +142,6 @@ impl<'a> Conversation<'a, '_> {
         }
         self.carry_unused(&members, path);
         Ok(())
-    }
-
-    /// The same as `message` does with it.
-    fn plain(&mut self, role: Role, said: Text<'a>) {
-        self.after_result = false;
-        let request = &mut *self.request;
-        if role == Role::System && request.messages.is_empty() {
-            request.system.push(PartBody::Text(said).into());
-            return;
-        }
-        let says_nothing = role == Role::Assistant && said.is_empty();
-        let parts = if says_nothing { Vec::new() } else { vec![PartBody::Text(said).into()] };
-        request.messages.push(Message { role, parts, name: None });
     }
 
     fn system(&mut self, members: &mut Members<'a>, path: &Path<'_>) -> Result<(), Invalid> {
