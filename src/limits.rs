@@ -170,6 +170,12 @@ pub const CREDENTIAL_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Cloud accounts whose credentials are fetched at once. Each is a connection for as long as the server thinks.
 pub const CREDENTIAL_FETCHES_MAX: usize = 8;
 
+/// Roles that a profile of AWS's may lead through. Two are usual, a landing account's and a workload's; each costs a question.
+pub const AWS_ROLES_MAX: usize = 8;
+
+/// Renewed tokens for AWS's single sign-on that are kept. There is one for each session that a profile in use names.
+pub const AWS_SSO_TOKENS_MAX: usize = 64;
+
 /// Most errors that one load reports. More than a screen of them helps nobody.
 pub const CONFIG_ERRORS_MAX: usize = 50;
 

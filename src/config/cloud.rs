@@ -103,7 +103,7 @@ pub enum CloudSource {
 pub enum AwsSource {
     /// The configuration itself.
     Keys { access_key_id: Box<str>, secret_access_key: Secret, session_token: Option<Secret> },
-    /// This profile of the files that AWS's own tools read.
+    /// This profile of the files that AWS's own tools read, and what it leads to: keys, roles, single sign-on.
     Profile(Box<str>),
     /// The first of: environment, web identity, default profile, container, instance.
     Chain,

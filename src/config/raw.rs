@@ -220,9 +220,10 @@ pub struct Provider {
     /// For kind "bedrock": AWS's name of the region, for example "eu-central-1".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// For kind "bedrock": a profile with keys in ~/.aws/credentials or ~/.aws/config, or in the files that AWS_SHARED_CREDENTIALS_FILE and
-    /// AWS_CONFIG_FILE name. Without a profile and keys: the environment,
-    /// web identity, the default profile, the container's or the instance's credentials, whichever comes first.
+    /// For kind "bedrock": a profile in ~/.aws/credentials or ~/.aws/config, or in the files that AWS_SHARED_CREDENTIALS_FILE and
+    /// AWS_CONFIG_FILE name: one with keys, with a role and the profile or source whose keys assume it, with a web identity, or with single
+    /// sign-on ("aws sso login"). Without a profile and keys: the environment, web identity, the default profile, the container's or the
+    /// instance's credentials, whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// For kind "bedrock": access key, together with secret_access_key.

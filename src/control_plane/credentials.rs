@@ -50,6 +50,8 @@ pub trait Fetch {
 pub struct CloudFetch<L> {
     surroundings: Arc<dyn Surroundings + Send + Sync>,
     asker: Asker<L>,
+    /// AWS's tokens for single sign-on, which outlive a fetch.
+    renewed: aws::sso::Renewed,
 }
 
 impl<L> CloudFetch<L> {
@@ -65,14 +67,16 @@ impl<L> CloudFetch<L> {
     where
         L: Lookup,
     {
-        CloudFetch { surroundings, asker: Asker::new(lookup) }
+        CloudFetch { surroundings, asker: Asker::new(lookup), renewed: aws::sso::Renewed::default() }
     }
 }
 
 impl<L: Lookup + Send + Sync> Fetch for CloudFetch<L> {
     async fn fetch(&self, source: &CloudSource) -> Result<CloudCredential, String> {
         match source {
-            CloudSource::Aws { source, region } => aws::fetch(source, region, &*self.surroundings, &self.asker).await,
+            CloudSource::Aws { source, region } => {
+                aws::fetch(source, region, unix_s(), &*self.surroundings, &self.asker, &self.renewed).await
+            }
             CloudSource::Azure => azure::fetch(unix_s(), &*self.surroundings, &self.asker).await,
             CloudSource::Google(source) => google::fetch(source, unix_s(), &*self.surroundings, &self.asker).await,
         }

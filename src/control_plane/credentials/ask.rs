@@ -35,8 +35,14 @@ pub struct Question<'q> {
     pub method: Method,
     pub url: &'q str,
     pub headers: &'q [(&'static str, &'q str)],
-    /// A form; empty for none.
-    pub form: String,
+    pub body: Body,
+}
+
+/// What a question carries, which also says its content type.
+pub enum Body {
+    None,
+    Form(String),
+    Json(String),
 }
 
 /// An answer of any status.
@@ -45,6 +51,9 @@ pub struct Told {
     pub status: u16,
     pub body: Bytes,
 }
+
+/// The content type of a form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Time to connect to one address. A metadata server that is there answers within a millisecond; where there is none packets vanish.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -114,21 +123,30 @@ impl<L: Lookup> Asker<L> {
 
 fn request(uri: &Uri, question: Question<'_>) -> Result<Request<Full<Bytes>>, String> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let host = uri.host().unwrap_or_default();
-    // Not the authority, which may hold a password.
-    let host = uri.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
     let mut request = Request::builder()
         .method(question.method)
         .uri(path)
-        .header(header::HOST, host)
+        .header(header::HOST, host_header(uri))
         .header(header::USER_AGENT, crate::providers::USER_AGENT);
-    if !question.form.is_empty() {
-        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let (content_type, body) = match question.body {
+        Body::None => (None, String::new()),
+        Body::Form(form) => (Some(FORM), form),
+        Body::Json(json) => (Some("application/json"), json),
+    };
+    if let Some(content_type) = content_type {
+        request = request.header(header::CONTENT_TYPE, content_type);
     }
     for (name, value) in question.headers {
         request = request.header(*name, *value);
     }
-    request.body(Full::from(question.form)).map_err(|_| "what has to be sent cannot be sent in a header".to_owned())
+    request.body(Full::from(body)).map_err(|_| "what has to be sent cannot be sent in a header".to_owned())
+}
+
+/// The header `host` of questions to this address.
+pub fn host_header(uri: &Uri) -> String {
+    // Not the authority, which may hold a password.
+    let host = uri.host().unwrap_or_default();
+    uri.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Told, String>

@@ -8,7 +8,7 @@
 //! `AZURE_CLIENT_ID` says which of several identities is meant in the last two. The first that is configured decides: what it fails with is the
 //! result. Nothing is spawned.
 
-use super::ask::{Asker, Question, append_member};
+use super::ask::{Asker, Body, Question, append_member};
 use crate::{
     config::{address, cloud::CloudCredential, interpolate::Lookup as Surroundings},
     control_plane::resolver::Lookup,
@@ -72,7 +72,7 @@ async fn exchange<L: Lookup>(
         append_member(&mut form, name, value);
     }
     let url = format!("{}/{tenant}/oauth2/v2.0/token", host.trim_end_matches('/'));
-    let question = Question { method: Method::POST, url: &url, headers: &[], form };
+    let question = Question { method: Method::POST, url: &url, headers: &[], body: Body::Form(form) };
     asker.ask(question).await.map_err(|why| format!("Entra ID: {why}"))
 }
 
@@ -90,14 +90,14 @@ async fn identity<L: Lookup>(
     if let Some((endpoint, secret)) = env("IDENTITY_ENDPOINT").zip(env("IDENTITY_HEADER")) {
         let url = format!("{endpoint}?api-version=2019-08-01&{query}");
         let headers = [("x-identity-header", secret.as_str())];
-        let question = Question { method: Method::GET, url: &url, headers: &headers, form: String::new() };
+        let question = Question { method: Method::GET, url: &url, headers: &headers, body: Body::None };
         return asker.ask(question).await.map_err(|why| format!("the service's identity: {why}"));
     }
     let host = env("AZURE_POD_IDENTITY_AUTHORITY_HOST").unwrap_or_else(|| "http://169.254.169.254".to_owned());
     let url = format!("{}/metadata/identity/oauth2/token?api-version=2018-02-01&{query}", host.trim_end_matches('/'));
     // Without it the service refuses: no page in a browser can make it send.
     let headers = [("metadata", "true")];
-    let question = Question { method: Method::GET, url: &url, headers: &headers, form: String::new() };
+    let question = Question { method: Method::GET, url: &url, headers: &headers, body: Body::None };
     let answer = asker.ask(question).await;
     answer
         .map_err(|why| format!("no secret or token of Entra ID in the environment, and the machine's identity: {why}"))

@@ -4,7 +4,7 @@
 //! application-default login` wrote, the metadata server. Files are read each time, so a key that was replaced is used when the
 //! next token is due, or after a reload.
 
-use super::ask::{Asker, Question, append_member};
+use super::ask::{Asker, Body, Question, append_member};
 use crate::{
     config::{
         cloud::{
@@ -69,7 +69,7 @@ async fn service_account<L: Lookup>(account: &ServiceAccount, now_s: u64, asker:
     let mut form = String::new();
     append_member(&mut form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
     append_member(&mut form, "assertion", &assertion(account, now_s)?);
-    let question = Question { method: Method::POST, url: &account.token_uri, headers: &[], form };
+    let question = Question { method: Method::POST, url: &account.token_uri, headers: &[], body: Body::Form(form) };
     asker.ask(question).await.map_err(|why| format!("{}: {why}", account.client_email))
 }
 
@@ -114,7 +114,7 @@ async fn authorized_user<L: Lookup>(
     // gcloud's own variable, for those who reach Google by another name.
     let url = surroundings.env("CLOUDSDK_AUTH_TOKEN_HOST").filter(|url| !url.is_empty());
     let url = url.unwrap_or_else(|| TOKEN_URI.to_owned());
-    let question = Question { method: Method::POST, url: &url, headers: &[], form };
+    let question = Question { method: Method::POST, url: &url, headers: &[], body: Body::Form(form) };
     asker.ask(question).await.map_err(|why| format!("the user's credential: {why}"))
 }
 
@@ -127,7 +127,7 @@ async fn metadata<L: Lookup>(
     let url = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");
     // Without it the server refuses: no page in a browser can make it send.
     let headers = [("metadata-flavor", "Google")];
-    let question = Question { method: Method::GET, url: &url, headers: &headers, form: String::new() };
+    let question = Question { method: Method::GET, url: &url, headers: &headers, body: Body::None };
     let answer = asker.ask(question).await;
     answer.map_err(|why| {
         format!("no service_account_file, no credentials file of Google's, and the metadata server: {why}")

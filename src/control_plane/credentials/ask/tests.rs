@@ -2,7 +2,7 @@ use super::super::fixtures::{Server, asker};
 use super::*;
 
 fn get<'q>(url: &'q str, headers: &'q [(&'static str, &'q str)]) -> Question<'q> {
-    Question { method: Method::GET, url, headers, form: String::new() }
+    Question { method: Method::GET, url, headers, body: Body::None }
 }
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn asks_and_is_told() {
     append_member(&mut form, "grant_type", "a:b c");
     append_member(&mut form, "x", "ä");
     let url = format!("http://user:password@{}/form", server.address);
-    let question = Question { method: Method::POST, url: &url, headers: &[], form };
+    let question = Question { method: Method::POST, url: &url, headers: &[], body: Body::Form(form) };
     assert_eq!(asker().ask(question).await.as_deref(), Ok(&b""[..]));
 
     let asked = server.asked();
