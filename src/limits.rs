@@ -30,6 +30,10 @@ pub const ANSWER_HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Gemini and Cohere take at once, of 3,072 numbers of up to 24 letters are 7 MB; servers of OpenAI's form take more of shorter ones.
 pub const EMBEDDINGS_HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// How much of an answer with pictures is held back where they go from one API's form into another's. Google's largest, of 16 million
+/// pixels, are about 20 MB as PNG and 27 MB as base64; of the usual size, with 2 MB, it is eight and more.
+pub const IMAGES_HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Longest answer head from an upstream, in bytes. CDNs add up to 8 KiB of policy headers.
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 

@@ -250,10 +250,8 @@ async fn attempt<D: Downstream>(
         let pass = passage(outgoing, composed.and_then(WayBack::chat), other_wire);
         return Box::pin(first_content(exchange, client, group, pass, call)).await;
     }
-    if let Some(WayBack::Chat(translation)) =
-        composed.take_if(|back| matches!(back, WayBack::Chat(translation) if translation.calls > 1))
-    {
-        return Box::pin(several::collected(exchange, client, group, deployment, call, translation)).await;
+    if let Some(back) = composed.take_if(|back| back.calls() > 1) {
+        return Box::pin(several::collected(exchange, client, group, deployment, call, back)).await;
     }
     if let Some(reading) = reading(outgoing, composed) {
         if !exchange.head.is_json() {

@@ -92,7 +92,7 @@ fn write(
         json.name("dialect").string(deployment.dialect_of(outgoing.model_for(deployment)).name());
         json.name("way").string(match outgoing.way(deployment) {
             Way::Same => "pass_through",
-            Way::Between { .. } | Way::Embeddings { .. } | Way::Count { .. } => "translated",
+            Way::Between { .. } | Way::Embeddings { .. } | Way::Images(_) | Way::Count { .. } => "translated",
             Way::Estimate(_) => "estimated",
             Way::None => "none",
         });

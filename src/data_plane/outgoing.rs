@@ -327,6 +327,7 @@ impl<'r> Outgoing<'r> {
             },
             Way::Between { client, upstream } => self.compose(deployment, client, upstream, facts()),
             Way::Embeddings { client, upstream } => self.embeddings(deployment, client, upstream),
+            Way::Images(upstream) => self.images(deployment, upstream, facts().created_s),
             Way::Count { client, upstream } => self.count(deployment, client, upstream),
             Way::Estimate(client) => Err(PrepareError::Estimated(self.estimated(client)?)),
             Way::None => Err(Upstream::NoEndpoint.into()),

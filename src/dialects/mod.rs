@@ -15,7 +15,7 @@
 //! [`restore`] stands between reading and rendering where composing had to rename or to wrap. [`schema`] brings a client's JSON schema
 //! into the subset that an upstream takes.
 //!
-//! Beside chat: [`embeddings`], [`token_count`]. [`way_back`] is whichever of these an answer takes.
+//! Beside chat: [`embeddings`], [`images`], [`token_count`]. [`way_back`] is whichever of these an answer takes.
 
 mod answer_tool;
 pub mod anthropic_messages;
@@ -30,6 +30,7 @@ pub mod fan_out;
 #[cfg(test)]
 mod fixtures;
 pub mod gemini;
+pub mod images;
 pub mod lanes;
 pub mod models;
 pub mod multipart;

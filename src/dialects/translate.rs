@@ -28,6 +28,7 @@ use std::{borrow::Cow, rc::Rc};
 mod several;
 
 pub use several::SeveralStreams;
+pub(in crate::dialects) use several::plus;
 
 /// Reads a client's request, a scanned JSON object.
 ///
@@ -299,7 +300,7 @@ pub enum Translated {
     },
     /// An answer whose tokens the provider did not count: these are estimated, and the client is told them.
     Estimated(Usage),
-    /// A count of tokens, which uses none.
+    /// A count of tokens, which uses none, or pictures that are not paid for by the token.
     Count,
     /// The provider reported an error inside a good status.
     Error(ProviderError<'static>),
@@ -352,7 +353,7 @@ impl Translation {
     }
 }
 
-fn owned(error: &ProviderError<'_>) -> ProviderError<'static> {
+pub(in crate::dialects) fn owned(error: &ProviderError<'_>) -> ProviderError<'static> {
     let message = error.message.clone().into_owned();
     ProviderError { class: error.class, message, retry_after_ms: error.retry_after_ms }
 }

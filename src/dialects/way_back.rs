@@ -2,7 +2,7 @@
 
 use super::{
     canonical::{Malformed, ProviderError},
-    embeddings, token_count,
+    embeddings, images, token_count,
     translate::{self, Translated, Translation},
     wire::UpstreamWire,
 };
@@ -12,6 +12,7 @@ pub enum WayBack {
     /// An answer of a model, whole or streamed.
     Chat(Translation),
     Embeddings(embeddings::WayBack),
+    Images(images::WayBack),
     Count(token_count::WayBack),
 }
 
@@ -20,6 +21,7 @@ pub enum WayBack {
 pub enum Form {
     Chat(UpstreamWire),
     Embeddings(embeddings::UpstreamForm),
+    Images(images::UpstreamForm),
     Count(token_count::UpstreamForm),
 }
 
@@ -28,6 +30,7 @@ impl WayBack {
         match self {
             WayBack::Chat(translation) => Form::Chat(translation.upstream),
             WayBack::Embeddings(back) => Form::Embeddings(back.upstream),
+            WayBack::Images(back) => Form::Images(back.upstream),
             WayBack::Count(back) => Form::Count(back.upstream),
         }
     }
@@ -40,7 +43,30 @@ impl WayBack {
         match self {
             WayBack::Chat(translation) => translation.whole(text, out),
             WayBack::Embeddings(back) => back.whole(text, out),
+            WayBack::Images(back) => back.whole(&[text], out),
             WayBack::Count(back) => back.whole(text, out),
+        }
+    }
+
+    /// How many calls were made for the answer.
+    pub fn calls(&self) -> u8 {
+        match self {
+            WayBack::Chat(translation) => translation.calls,
+            WayBack::Images(back) => back.calls,
+            WayBack::Embeddings(_) | WayBack::Count(_) => 1,
+        }
+    }
+
+    /// As `whole`, for the answers of several calls.
+    ///
+    /// # Errors
+    /// One of them is no answer.
+    pub fn whole_of(self, texts: &[Vec<u8>], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
+        match self {
+            WayBack::Chat(translation) => translation.whole_of(texts, out),
+            WayBack::Images(back) => back.whole(texts, out),
+            // They are one call each.
+            WayBack::Embeddings(_) | WayBack::Count(_) => Err(Malformed),
         }
     }
 
@@ -48,7 +74,7 @@ impl WayBack {
     pub fn chat(self) -> Option<Translation> {
         match self {
             WayBack::Chat(translation) => Some(translation),
-            WayBack::Embeddings(_) | WayBack::Count(_) => None,
+            WayBack::Embeddings(_) | WayBack::Images(_) | WayBack::Count(_) => None,
         }
     }
 }
@@ -60,6 +86,7 @@ impl Form {
         match self {
             Form::Chat(wire) => translate::classify(wire, status, name, body),
             Form::Embeddings(form) => form.classify(status, body),
+            Form::Images(form) => form.classify(status, body),
             Form::Count(form) => form.classify(status, body),
         }
     }

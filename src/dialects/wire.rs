@@ -3,7 +3,7 @@
 use super::{
     embeddings,
     endpoints::{Api, ApiEndpoint},
-    token_count,
+    images, token_count,
 };
 
 /// What an upstream speaks.
@@ -128,6 +128,8 @@ pub enum Way {
         client: embeddings::ClientForm,
         upstream: embeddings::UpstreamForm,
     },
+    /// Pictures of a text, for clients of OpenAI's form.
+    Images(images::UpstreamForm),
     /// The upstream counts the tokens of a request, in another form than the client's.
     Count {
         client: ClientWire,
@@ -196,6 +198,7 @@ fn beside_chat(endpoint: ApiEndpoint, dialect: Dialect) -> Way {
         ApiEndpoint::Embeddings => embeddings(embeddings::ClientForm::OpenAi),
         ApiEndpoint::EmbedContent => embeddings(embeddings::ClientForm::GeminiOne),
         ApiEndpoint::BatchEmbedContents => embeddings(embeddings::ClientForm::GeminiBatch),
+        ApiEndpoint::ImagesGenerations if dialect == Dialect::Gemini => Way::Images(images::UpstreamForm::Gemini),
         ApiEndpoint::MessagesCountTokens => count(ClientWire::AnthropicMessages),
         ApiEndpoint::CountTokens => count(ClientWire::GeminiContent),
         _ => Way::None,

@@ -27,7 +27,7 @@ use crate::{
     },
     error::{CONTEXT_LENGTH, Failure, Upstream},
     json::{patch::Patch, scan::Scanner},
-    limits::{ANSWER_HELD_BYTES_MAX, EMBEDDINGS_HELD_BYTES_MAX},
+    limits::{ANSWER_HELD_BYTES_MAX, EMBEDDINGS_HELD_BYTES_MAX, IMAGES_HELD_BYTES_MAX},
 };
 
 /// A provider's own refusal of a request is passed on up to this size.
@@ -76,9 +76,18 @@ impl Reading {
     /// How much is held back until it has been read, in bytes.
     fn held_bytes_max(&self) -> usize {
         match self {
-            Reading::Translated(WayBack::Embeddings(_)) => EMBEDDINGS_HELD_BYTES_MAX,
+            Reading::Translated(back) => held_bytes_max(back),
             _ => ANSWER_HELD_BYTES_MAX,
         }
+    }
+}
+
+/// The same, of the answers to all calls of an attempt.
+pub(super) fn held_bytes_max(back: &WayBack) -> usize {
+    match back {
+        WayBack::Embeddings(_) => EMBEDDINGS_HELD_BYTES_MAX,
+        WayBack::Images(_) => IMAGES_HELD_BYTES_MAX,
+        WayBack::Chat(_) | WayBack::Count(_) => ANSWER_HELD_BYTES_MAX,
     }
 }
 

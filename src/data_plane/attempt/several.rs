@@ -4,7 +4,7 @@
 //! the breakers see of it is one success or one failure. Each needs a connection or a stream of its own; where the pool has not
 //! enough of them in time, none is made.
 
-use super::{AttemptEnd, Progress, Whole, next_data};
+use super::{AttemptEnd, Progress, Whole, answer::held_bytes_max, next_data};
 use crate::{
     config::snapshot::{Deployment, ModelGroup},
     data_plane::{
@@ -15,12 +15,12 @@ use crate::{
     },
     dialects::{
         lanes::{Cutter, Part},
-        openai_chat::answer,
-        translate::{Translated, Translation},
+        openai_chat::answer::MEMBERS,
+        translate::Translated,
+        way_back::WayBack,
     },
     error::Upstream,
     json::scan,
-    limits::ANSWER_HELD_BYTES_MAX,
 };
 use std::task::Poll;
 
@@ -69,16 +69,17 @@ pub(super) async fn collected<D: Downstream>(
     group: &ModelGroup,
     deployment: &Deployment,
     mut call: Call,
-    translation: Translation,
+    back: WayBack,
 ) -> Result<Progress, AttemptEnd> {
-    let mut texts = vec![Vec::new(); translation.calls.into()];
+    let mut texts = vec![Vec::new(); back.calls().into()];
+    let held_bytes_max = held_bytes_max(&back);
     let mut cutter = Cutter::default();
     let mut held = 0;
     while next_data(exchange, client, &group.deadlines, &mut call).await? {
         let mut data = call.data();
         let taken = data.len();
         held += taken;
-        if held > ANSWER_HELD_BYTES_MAX {
+        if held > held_bytes_max {
             return Err(Upstream::BadResponse.into());
         }
         while let Some((lane, part)) = cutter.next(&mut data) {
@@ -89,10 +90,10 @@ pub(super) async fn collected<D: Downstream>(
         call.consume(taken);
     }
     for text in &texts {
-        scan::scan(&answer::MEMBERS, text).map_err(|_| Upstream::BadResponse)?;
+        scan::scan(&MEMBERS, text).map_err(|_| Upstream::BadResponse)?;
     }
     let mut rendered = Vec::with_capacity(held + 512);
-    match translation.whole_of(&texts, &mut rendered).map_err(|_| Upstream::BadResponse)? {
+    match back.whole_of(&texts, &mut rendered).map_err(|_| Upstream::BadResponse)? {
         Translated::Error(error) => return Err(exchange.told(deployment, &error, None).into()),
         Translated::Answer { usage: Some(usage), .. } => exchange.settlement.used(&usage),
         Translated::Estimated(usage) => {

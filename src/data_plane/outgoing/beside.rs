@@ -1,4 +1,5 @@
-//! Requests beside chat, composed for a deployment that speaks another API than their client: vectors of texts, counts of tokens.
+//! Requests beside chat, composed for a deployment that speaks another API than their client: vectors of texts,
+//! pictures, counts of tokens.
 
 use super::{Body, Composed, Outgoing, PrepareError, Prepared};
 use crate::{
@@ -7,7 +8,7 @@ use crate::{
         canonical::{Invalid, Notes, Request, Target, Unsupported},
         embeddings,
         endpoints::ApiEndpoint,
-        token_count,
+        images, token_count,
         way_back::WayBack,
         wire::{ClientWire, Dialect, UpstreamWire, Way},
     },
@@ -79,6 +80,27 @@ impl<'r> Outgoing<'r> {
         Ok(self.beside(deployment, composed.path, body, WayBack::Embeddings(composed.back), notes))
     }
 
+    /// `created_s` is when the client is told that its pictures were made.
+    pub(super) fn images<'a>(
+        &'a self,
+        deployment: &'a Deployment,
+        upstream: images::UpstreamForm,
+        created_s: u64,
+    ) -> Result<Prepared<'a>, PrepareError> {
+        let text = self.text()?;
+        let request = images::parse(text).map_err(invalid)?;
+        let upstream = match upstream {
+            images::UpstreamForm::Gemini if is_vertex(deployment) => images::UpstreamForm::Vertex,
+            upstream => upstream,
+        };
+        let mut notes = Notes::default();
+        let mut body = Vec::with_capacity(text.len() + 256);
+        let target = self.target(deployment);
+        let composed =
+            images::compose(upstream, &request, created_s, &target, &mut notes, &mut body).map_err(unsupported)?;
+        Ok(self.beside(deployment, composed.path, body, WayBack::Images(composed.back), notes))
+    }
+
     pub(super) fn count<'a>(
         &'a self,
         deployment: &'a Deployment,
@@ -140,6 +162,7 @@ impl<'r> Outgoing<'r> {
         back: WayBack,
         notes: Notes,
     ) -> Prepared<'a> {
+        let body = Rc::new(body);
         Prepared {
             path: match deployment.provider.path_prefix {
                 "" => path,
@@ -149,7 +172,14 @@ impl<'r> Outgoing<'r> {
                 .other_lines((deployment.dialect == Dialect::Anthropic).then_some(UpstreamWire::AnthropicMessages))
                 .into(),
             adapted: None,
-            composed: Some(Composed { body: Rc::new(body), further: Vec::new(), turn: Cell::new(0), back, notes }),
+            composed: Some(Composed {
+                // All calls ask for the same.
+                further: (1..back.calls()).map(|_| body.clone()).collect(),
+                body,
+                turn: Cell::new(0),
+                back,
+                notes,
+            }),
         }
     }
 }

@@ -211,9 +211,7 @@ impl<'c> Composer<'c> {
             self.json.name("parameters").open_object().name("outputDimensionality").number(*dimensions).close_object();
         }
         self.json.close_object();
-        let path = path::write(self.target.model, Verb::Embed);
-        let model = path.strip_suffix(path::VERBS[Verb::Embed as usize].1).unwrap_or(&path);
-        Ok((format!("{model}predict").into(), AnswerForm::Predict))
+        Ok((path::write_as(self.target.model, "predict").into(), AnswerForm::Predict))
     }
 
     fn cohere(&mut self, path: Cow<'static, str>, names_model: bool) -> Said {

@@ -31,6 +31,15 @@ const VERSIONS: &[&str] = &["/v1beta", "/v1alpha", "/v1"];
 
 /// The path below the provider's base URL, which ends with the API's version.
 pub fn write(model: &str, verb: Verb) -> String {
+    let mut path = write_as(model, VERBS[verb as usize].1);
+    if verb == Verb::Stream {
+        path.push_str("?alt=sse");
+    }
+    path
+}
+
+/// The same, with a verb by its name: also one that no client has.
+pub fn write_as(model: &str, verb: &str) -> String {
     let mut path = String::with_capacity(model.len() + 48);
     path.push('/');
     path.push_str(collection(model));
@@ -44,10 +53,7 @@ pub fn write(model: &str, verb: Verb) -> String {
         }
     }
     path.push(':');
-    path.push_str(VERBS[verb as usize].1);
-    if verb == Verb::Stream {
-        path.push_str("?alt=sse");
-    }
+    path.push_str(verb);
     path
 }
 

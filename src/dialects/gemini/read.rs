@@ -290,12 +290,12 @@ fn picture(inline: Value<'_>) -> Option<Raw<'static>> {
 }
 
 /// Does the feedback on a prompt say that it was refused?
-pub(super) fn is_blocked(feedback: Value<'_>) -> bool {
+pub(in crate::dialects) fn is_blocked(feedback: Value<'_>) -> bool {
     feedback.some("blockReason").is_some_and(|reason| !reason.says("BLOCK_REASON_UNSPECIFIED"))
 }
 
 /// What a finish reason is.
-pub(super) enum Reason {
+pub(in crate::dialects) enum Reason {
     /// The candidate goes on.
     None,
     Finish(Finish<'static>),

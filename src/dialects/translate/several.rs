@@ -228,7 +228,7 @@ fn in_lane(lane: u32, mut event: Event<'_>) -> Option<Event<'_>> {
 }
 
 /// The sum of what is known.
-fn plus(sum: Option<Usage>, usage: Option<Usage>) -> Option<Usage> {
+pub(in crate::dialects) fn plus(sum: Option<Usage>, usage: Option<Usage>) -> Option<Usage> {
     let (Some(one), Some(other)) = (sum, usage) else { return sum.or(usage) };
     let Usage {
         input_uncached,

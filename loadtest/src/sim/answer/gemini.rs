@@ -1,4 +1,4 @@
-//! Google's Gemini API: content, token counts, embeddings, models, its errors.
+//! Google's Gemini API: content, pictures, token counts, embeddings, models, its errors.
 //!
 //! Names are taken in both spellings, `generationConfig` and `generation_config`, as the service takes them. A credential is
 //! demanded of every request, whatever the script says of keys: `x-goog-api-key`, `?key=`, or a bearer as Vertex has it.
@@ -6,12 +6,13 @@
 
 mod embed;
 mod generate;
+mod pictures;
 mod rules;
 
 use serde_json::{Value, json};
 
 use super::base64::encode as base64;
-use super::openai::vector;
+use super::openai::{PIXEL, vector};
 use super::verify::snake;
 use super::{
     ApiError, Call, Dialect, Endpoint, Event, EventKind, Framing, Input, Places, Reply, Route, Setting, Table, Target,
@@ -26,6 +27,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         post("gemini_count_tokens", "countTokens", &rules::COUNT_TOKENS, generate::count_tokens),
         post("gemini_embed", "embedContent", &rules::EMBED, embed::one),
         post("gemini_batch_embed", "batchEmbedContents", &rules::BATCH_EMBED, embed::batch),
+        post("gemini_predict", "predict", &rules::PREDICT, pictures::predict),
         get("gemini_models", Route::Path("models"), models),
         get("gemini_model", Route::Below("models/"), model),
     ],
@@ -97,8 +99,13 @@ fn model_object(id: &str) -> Value {
 }
 
 fn refuse(error: &ApiError, target: &Target, setting: &Setting<'_>) -> Reply {
-    if error.trouble == Trouble::ContentFilter && target.endpoint.is_some() {
-        return generate::blocked(target, setting);
+    if error.trouble == Trouble::ContentFilter
+        && let Some(endpoint) = target.endpoint
+    {
+        return match endpoint.route {
+            Route::Action("predict") => pictures::filtered(),
+            _ => generate::blocked(target, setting),
+        };
     }
     let value = error_value(error, setting);
     // A stream that was asked for as an array fails as an array.

@@ -13,6 +13,7 @@ mod responses;
 use serde_json::{Value, json};
 
 pub(super) use embeddings::vector;
+pub(super) use images::PIXEL;
 pub(crate) use multipart::{Form, field_in_passing};
 
 use super::base64::encode as base64;

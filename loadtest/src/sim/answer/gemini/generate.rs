@@ -1,4 +1,4 @@
-//! `:generateContent`, `:streamGenerateContent` and `:countTokens`: parts of thought, text and function calls.
+//! `:generateContent`, `:streamGenerateContent` and `:countTokens`: parts of thought, text and function calls; a picture where one is asked for.
 //!
 //! A stream is server-sent events with `alt=sse`, else one JSON array. A function call comes whole, in one part. Models whose
 //! name begins with `gemini-3` or later give each call an id and sign the first one; others do neither, and with thinking asked for
@@ -9,16 +9,24 @@ use serde_json::{Value, json};
 use super::invent::{Content, Ending, Json, Made, Tool, ToolChoice, Wish, invent};
 use super::reply::{Body, Event, EventKind, Reply};
 use super::rules::{self, declarations, parts, signs_calls};
-use super::{ApiError, Call, Framing, Setting, Target, Trouble, at, base64, member, order, token_count};
+use super::{ApiError, Call, Framing, Setting, Target, Trouble, at, base64, member, order, pictures, token_count};
 use crate::sim::latency::Random;
 
 pub(super) fn whole(call: &Call<'_>) -> Result<Reply, ApiError> {
     rules::check(&call.body, &call.target.name)?;
+    if pictures::are_wanted(&call.body) {
+        return Ok(order::gemini_reply(&pictures::content(call, prompt_tokens(&call.body))));
+    }
     Ok(order::gemini_reply(&Answer::to(call).whole()))
 }
 
 pub(super) fn streamed(call: &Call<'_>) -> Result<Reply, ApiError> {
     rules::check(&call.body, &call.target.name)?;
+    if pictures::are_wanted(&call.body) {
+        let value = pictures::content(call, prompt_tokens(&call.body));
+        let event = Event::data(EventKind::Finish, order::text(&value, order::gemini));
+        return Ok(stream(vec![event], call.target.asks_for_events));
+    }
     Ok(stream(Answer::to(call).stream(), call.target.asks_for_events))
 }
 

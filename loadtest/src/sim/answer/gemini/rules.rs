@@ -56,6 +56,14 @@ pub(super) const GENERATE: Table = Table {
         may("generationConfig.responseMimeType", OneOf(&["text/plain", "application/json", "text/x.enum"])),
         may("generationConfig.responseSchema", Object),
         may("generationConfig.responseJsonSchema", Object),
+        may("generationConfig.responseModalities", Items),
+        may("generationConfig.responseModalities[]", OneOf(&["TEXT", "IMAGE", "AUDIO"])),
+        may("generationConfig.imageConfig", Object),
+        may("generationConfig.imageConfig.aspectRatio", OneOf(SHAPES)),
+        may("generationConfig.imageConfig.imageSize", OneOf(&["1K", "2K", "4K"])),
+        may("generationConfig.imageConfig.imageOutputOptions", Object),
+        need("generationConfig.imageConfig.imageOutputOptions.mimeType", OneOf(PICTURE_TYPES)),
+        may("generationConfig.imageConfig.imageOutputOptions.compressionQuality", Int(0, 100)),
         may("generationConfig.thinkingConfig", Object),
         may("generationConfig.thinkingConfig.includeThoughts", Bool),
         may("generationConfig.thinkingConfig.thinkingBudget", Int(-1, i64::MAX)),
@@ -88,6 +96,27 @@ pub(super) const GENERATE: Table = Table {
         "model",
         "store",
     ]),
+};
+
+const SHAPES: &[&str] = &["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"];
+const PICTURE_TYPES: &[&str] = &["image/png", "image/jpeg"];
+
+/// Imagen's.
+pub(super) const PREDICT: Table = Table {
+    fields: &[
+        need("instances", Items),
+        may("instances[]", Object),
+        need("instances[].prompt", Text),
+        may("parameters", Object),
+        may("parameters.sampleCount", Int(1, 4)),
+        may("parameters.aspectRatio", OneOf(&["1:1", "3:4", "4:3", "9:16", "16:9"])),
+        may("parameters.sampleImageSize", OneOf(&["1K", "2K"])),
+        may("parameters.includeRaiReason", Bool),
+        may("parameters.outputOptions", Object),
+        need("parameters.outputOptions.mimeType", OneOf(PICTURE_TYPES)),
+        may("parameters.outputOptions.compressionQuality", Int(0, 100)),
+    ],
+    known: Some(&["instances", "parameters", "labels"]),
 };
 
 pub(super) const COUNT_TOKENS: Table = Table {

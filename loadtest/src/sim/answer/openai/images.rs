@@ -8,7 +8,8 @@ use super::verify::{Table, may, need};
 use super::{ApiError, Call, Setting, Trouble, token_count};
 
 /// A PNG of one pixel.
-const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+pub(in crate::sim::answer) const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 pub(super) const TABLE: Table =
     Table { fields: &[may("model", Str), need("prompt", Str), may("n", Int(1, PICTURES_MAX as i64))], known: None };
