@@ -353,6 +353,8 @@ pub struct ModelTraits {
     pub native_schema: bool,
     /// Takes `temperature`, `top_p`, `top_k`.
     pub sampling: bool,
+    /// Thinks, or may, where the request does not say.
+    pub thinks: bool,
     /// Anthropic: takes adaptive thinking and an effort. Gemini: takes a level. Otherwise a budget.
     pub effort: bool,
     /// Gemini 3 and later: calls have ids.
@@ -369,6 +371,7 @@ impl Default for ModelTraits {
             output_tokens_max: 8_192,
             native_schema: true,
             sampling: true,
+            thinks: true,
             effort: true,
             call_ids: true,
             several_answers: true,

@@ -134,10 +134,7 @@ impl<'a> Iterator for Members<'a> {
 impl<'a> Members<'a> {
     /// The next member. `read` is told its name and where its value starts, and answers where that ends if it has read it itself.
     #[inline]
-    pub fn next_past(
-        &mut self,
-        read: impl FnOnce(&[u8], usize) -> Option<usize>,
-    ) -> Option<<Self as Iterator>::Item> {
+    pub fn next_past(&mut self, read: impl FnOnce(&[u8], usize) -> Option<usize>) -> Option<<Self as Iterator>::Item> {
         let text = self.text;
         let at = solid(text, self.at);
         if text.get(at) != Some(&b'"') {

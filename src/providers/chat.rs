@@ -32,11 +32,11 @@ pub const MISTRAL: Variant = Variant {
     ..Variant::USUAL
 };
 
-/// No schemas; contents are strings; thoughts must come back with calls, be they empty.
+/// No schemas, tools can be forced outside of thinking; contents are strings; thoughts must come back with calls, be they empty.
 pub const DEEPSEEK: Variant = Variant {
     stops_max: 16,
     several_answers: false,
-    schema: SchemaWay::Instructed,
+    schema: SchemaWay::ToolUnlessThinking,
     plain_content: true,
     thinking: ThinkingWay::Switch,
     thoughts: ThoughtsBack::WithCalls(""),
@@ -81,10 +81,10 @@ pub const OPENROUTER: Variant = Variant {
     ..Variant::USUAL
 };
 
-/// `enable_thinking` and a budget; honours `cache_control`.
+/// `enable_thinking` and a budget; tools can be forced outside of thinking; honours `cache_control`.
 pub const DASHSCOPE: Variant = Variant {
     top_k: true,
-    schema: SchemaWay::Instructed,
+    schema: SchemaWay::ToolUnlessThinking,
     thinking: ThinkingWay::Enable,
     cache: CacheWay::Control,
     ..Variant::USUAL

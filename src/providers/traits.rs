@@ -30,6 +30,7 @@ pub fn of(provider: &Provider, dialect: Dialect, id: &str, model: Option<&Model>
         native_schema: !is_imitated
             && has(Capability::NativeJsonSchema).or(has(Capability::JsonSchema)).unwrap_or(usual.native_schema),
         sampling: has(Capability::Sampling).unwrap_or(usual.sampling),
+        thinks: has(Capability::Reasoning).unwrap_or(usual.thinks),
         effort: match dialect {
             _ if dialect.anthropic_wire().is_some() => has(Capability::AdaptiveThinking).unwrap_or(!is_imitated),
             Dialect::Gemini => has(Capability::ThinkingLevel).unwrap_or(gemini_3),

@@ -76,7 +76,7 @@ pub fn compose(
     let mut json = Writer::new(out);
     json.open_object().name("model").string(target.model);
 
-    let form = composer.form(output, tools, system, messages);
+    let form = composer.form(output, reasoning.as_ref(), tools, system, messages);
     composer.messages(system, messages, form.instruction.as_ref(), &mut json)?;
     composer.tools(tools, tool_choice.as_ref(), form.answer_tool.as_ref(), *parallel_tool_calls, &mut json)?;
     form.write(&mut composer, &mut json);
@@ -277,7 +277,7 @@ impl Composer<'_> {
     fn reasoning(&mut self, reasoning: &Reasoning, json: &mut Writer<'_>) {
         let Reasoning { effort, budget_tokens, show } = *reasoning;
         let wanted = effort.or(budget_tokens.map(Effort::of_budget));
-        let is_off = wanted == Some(Effort::None);
+        let is_off = !thinks(reasoning);
         match self.variant.thinking {
             ThinkingWay::None => return self.notes.hint("reasoning"),
             ThinkingWay::Effort => {
@@ -350,6 +350,7 @@ impl Composer<'_> {
     fn form<'r>(
         &mut self,
         output: &'r OutputFormat<'r>,
+        reasoning: Option<&Reasoning>,
         tools: &[Tool<'_>],
         system: &[Part<'_>],
         messages: &[Message<'_>],
@@ -371,11 +372,15 @@ impl Composer<'_> {
         };
         let way = match self.variant.schema {
             SchemaWay::Native if !self.target.traits.native_schema => SchemaWay::Tool,
+            SchemaWay::ToolUnlessThinking => match reasoning.map_or(self.target.traits.thinks, thinks) {
+                true => SchemaWay::Instructed,
+                false => SchemaWay::Tool,
+            },
             way => way,
         };
         match way {
             SchemaWay::Native => form.schema = Some(schema),
-            SchemaWay::Tool => {
+            SchemaWay::Tool | SchemaWay::ToolUnlessThinking => {
                 self.notes.adapted("response_format", "The schema is that of a tool which the model has to call.");
                 form.answer_tool = Some(AnswerTool::of(schema, tools));
             }
@@ -387,6 +392,11 @@ impl Composer<'_> {
         }
         form
     }
+}
+
+/// Is thinking asked for, however much?
+fn thinks(reasoning: &Reasoning) -> bool {
+    reasoning.effort.or(reasoning.budget_tokens.map(Effort::of_budget)) != Some(Effort::None)
 }
 
 const SERVICE_TIERS: &[&str] = &["auto", "default", "flex", "scale", "priority", "fast"];

@@ -15,9 +15,7 @@ use crate::dialects::canonical::{Effort, Extra, Invalid, Message, OutputFormat, 
 use crate::json::Kind;
 use crate::json::piece::Text;
 use crate::json::view::{Path, Value};
-use expect::{
-    array, extra, flag, invalid, maybe, maybe_at_root, name_text, needed, number, object, some, text, whole,
-};
+use expect::{array, extra, flag, invalid, maybe, maybe_at_root, name_text, needed, number, object, some, text, whole};
 use std::borrow::Cow;
 
 pub(crate) mod expect;

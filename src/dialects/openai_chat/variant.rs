@@ -76,6 +76,8 @@ pub enum SchemaWay {
     Tool,
     /// `json_object`, and the schema in the system prompt. Nothing enforces it.
     Instructed,
+    /// The tool where the model does not think; a thinking one refuses to be forced and is instructed.
+    ToolUnlessThinking,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

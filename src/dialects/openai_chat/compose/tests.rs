@@ -408,6 +408,26 @@ fn a_schema_is_had_in_three_ways() {
 }
 
 #[test]
+fn a_model_that_thinks_is_not_forced() {
+    let is_forced = |thinks: bool, effort: Value| {
+        let body = json!({"messages":[],"reasoning_effort":effort,
+            "response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}}});
+        let mut target = target(Variant { schema: SchemaWay::ToolUnlessThinking, ..Variant::USUAL }, false);
+        target.traits.thinks = thinks;
+        composed(&parse(body.to_string().as_bytes()).unwrap(), &target).2.answer_tool.is_some()
+    };
+    for (thinks, effort, expected) in [
+        (true, json!(null), false),
+        (true, json!("low"), false),
+        (true, json!("none"), true),
+        (false, json!(null), true),
+        (false, json!("high"), false),
+    ] {
+        assert_eq!(is_forced(thinks, effort.clone()), expected, "{thinks} {effort}");
+    }
+}
+
+#[test]
 fn json_is_asked_for_by_name() {
     let body =
         |said: &str| json!({"messages":[{"role":"user","content":said}],"response_format":{"type":"json_object"}});
