@@ -19,8 +19,8 @@ KEYS = Credentials("AKIDTESTTESTTEST", "secret-of-a-test-0123456789", "token-of-
 
 @pytest.fixture
 def serve():
-    """Starts a server whose POST requests `answer(path, headers, body)` answers with status, content type, bytes and, if it wants to,
-    more headers."""
+    """Starts a server whose requests `answer(path, headers, body)` answers with status, content type, bytes and, if it wants to, more
+    headers."""
     servers = []
 
     def start(answer):
@@ -28,7 +28,7 @@ def serve():
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 status, content_type, said, *more = answer(self.path, self.headers, body)
                 self.send_response(status)
                 self.send_header("content-type", content_type)
@@ -37,6 +37,8 @@ def serve():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(said)
+
+            do_GET = do_POST
 
             def log_message(self, *_):
                 pass
@@ -69,16 +71,17 @@ def aws():
     return Aws
 
 
-def is_signed(path, headers, body, port):
+def is_signed(path, headers, body, port, keys=KEYS, service="bedrock"):
     """Does botocore sign this request the same way, at the time that it names?"""
     at = datetime.datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
     names = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     covered = {name: headers[name] for name in names if not name.startswith("x-amz-")}
     request = AWSRequest("POST", f"http://127.0.0.1:{port}{path}", headers=covered, data=body)
     request.context["timestamp"] = headers["x-amz-date"]
-    signer = SigV4Auth(KEYS, "bedrock", "eu-central-1")
+    signer = SigV4Auth(keys, service, "eu-central-1")
     request.headers["X-Amz-Date"] = headers["x-amz-date"]
-    request.headers["X-Amz-Security-Token"] = KEYS.token
+    if keys.token:
+        request.headers["X-Amz-Security-Token"] = keys.token
     signature = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
     fresh = abs(datetime.datetime.now(datetime.UTC) - at) < datetime.timedelta(minutes=5)
     return fresh and headers["authorization"].endswith(f"Signature={signature}")
