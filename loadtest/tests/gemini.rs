@@ -233,6 +233,26 @@ fn texts_become_vectors_and_counts() {
 }
 
 #[test]
+fn pictures_come_where_they_are_asked_for() {
+    let sim = healthy();
+    let config = json!({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}});
+    let answer = ask(&sim, config.clone()).json();
+    let picture = &answer["candidates"][0]["content"]["parts"][0]["inlineData"];
+    assert_eq!(picture["mimeType"], "image/png");
+    assert_eq!(answer["usageMetadata"]["candidatesTokensDetails"][0]["modality"], "IMAGE");
+    let array = post(&sim, "/v1beta/models/m:streamGenerateContent", &content(config)).json();
+    assert_eq!(array[0]["candidates"], answer["candidates"]);
+
+    let asked = json!({"instances": [{"prompt": "x"}], "parameters": {"outputOptions": {"mimeType": "image/jpeg"}}});
+    let four = post(&sim, "/v1beta/models/imagen-4:predict", &asked).json();
+    assert_eq!(four["predictions"].as_array().map(Vec::len), Some(4));
+    assert_eq!(four["predictions"][3]["bytesBase64Encoded"], picture["data"]);
+    assert_eq!(four["predictions"][3]["mimeType"], "image/jpeg");
+    let wrong = json!({"instances": [{"prompt": "x"}], "parameters": {"aspectRatio": "3:2"}});
+    assert_eq!(post(&sim, "/v1beta/models/imagen-4:predict", &wrong).status(), 400);
+}
+
+#[test]
 fn bodies_that_break_a_rule_are_refused_and_counted() {
     let sim = healthy();
     let mut rules = Vec::new();

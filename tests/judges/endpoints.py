@@ -31,6 +31,38 @@ class GeminiCount(TypedDict):
     contents: Required[list[google.Content]]
 
 
+class ImagenInstance(TypedDict):
+    prompt: Required[str]
+
+
+class ImagenOutput(TypedDict, total=False):
+    mimeType: Literal["image/png", "image/jpeg"]
+    compressionQuality: int
+
+
+class ImagenParameters(TypedDict, total=False):
+    """What the client of Google's makes of its `GenerateImagesConfig`."""
+
+    sampleCount: int
+    aspectRatio: str
+    sampleImageSize: str
+    negativePrompt: str
+    seed: int
+    guidanceScale: float
+    personGeneration: str
+    safetySetting: str
+    language: str
+    addWatermark: bool
+    enhancePrompt: bool
+    includeRaiReason: bool
+    outputOptions: ImagenOutput
+
+
+class ImagenPredict(TypedDict, total=False):
+    instances: Required[list[ImagenInstance]]
+    parameters: ImagenParameters
+
+
 class CohereEmbed(TypedDict, total=False):
     """The arguments of the client's `v2.embed`."""
 
@@ -69,6 +101,7 @@ ENDPOINTS = [
     (None, GEMINI + ":embedContent", GeminiEmbed),
     (None, GEMINI + ":batchEmbedContents", GeminiEmbeds),
     (None, GEMINI + ":countTokens", GeminiCount),
+    (None, GEMINI + ":predict", ImagenPredict),
     (None, r"/v2/embed", CohereEmbed),
     (None, r"/v2/rerank", CohereRerank),
     (None, r"/api/embed", ollama._types.EmbedRequest),

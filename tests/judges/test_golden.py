@@ -226,6 +226,12 @@ ELSEWHERE = [
         {"contents": "a"},
     ),
     (
+        "gemini",
+        "/v1beta/models/imagen-4.0-generate-001:predict",
+        {"instances": [{"prompt": "a"}], "parameters": {"sampleCount": 1, "outputOptions": {"mimeType": "image/png"}}},
+        {"instances": [{"prompt": "a"}], "parameters": {"sampleCount": 1, "outputFormat": "png"}},
+    ),
+    (
         "cohere",
         "/v2/embed",
         {"model": "m", "texts": ["a"], "input_type": "search_query", "embedding_types": ["float"]},

@@ -311,6 +311,15 @@ impl<'c> Composer<'c> {
     }
 }
 
+#[cfg(test)]
+pub(super) fn sizes_as_documented() -> String {
+    let row = |size: &Size| {
+        let Size { asked, shape, imagen_shape, resolution, is_exact: _ } = size;
+        format!("| `{asked}` | {shape} | {imagen_shape} | {resolution} |\n")
+    };
+    SIZES.iter().map(row).collect()
+}
+
 fn output_options(json: &mut Writer<'_>, name: &str, format: Option<&str>, compression: Option<u64>) {
     let Some(format) = format else { return };
     json.name(name).open_object().name("mimeType").string(format);

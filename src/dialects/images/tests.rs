@@ -160,6 +160,12 @@ fn what_no_model_can_do() {
 }
 
 #[test]
+fn sizes_are_documented() {
+    let documented = include_str!("../../../docs/images.md");
+    assert!(documented.ends_with(&compose::sizes_as_documented()));
+}
+
+#[test]
 fn a_request_that_is_none() {
     for (body, expected) in [
         ("{}", "'prompt' must be a string that is not empty."),

@@ -141,8 +141,14 @@ def test_vertex_is_shown_a_token_that_was_fetched(ringway, simulate, google):
     simulator = simulate("vertex", script=f'require_key = "{google.token}"\n')
     account = {"kind": "vertex", "project": "test", "location": "europe-west4", "base_url": simulator.origin}
     account |= {"credential": None, "service_account_file": google.file}
-    gateway = ringway(providers={"a": account}, models={"model": ["a/sim-small"]})
+    models = {"model": ["a/sim-small"], "nano": ["a/gemini-3-pro-image"]}
+    gateway = ringway(providers={"a": account}, models=models)
     with openai.OpenAI(base_url=gateway.api, api_key=gateway.key, max_retries=0) as client:
+        # Vertex AI alone is told in which format pictures are wanted.
+        pictures = client.images.generate(model="nano", prompt="a pixel", output_format="jpeg", output_compression=90)
+        assert pictures.data and pictures.output_format == "jpeg"
+        path = simulator.last_request().path
+        assert path.endswith("/europe-west4/publishers/google/models/gemini-3-pro-image:generateContent")
         for stream in (False, True):
             answer = client.chat.completions.create(**ASK, stream=stream)
             said = "".join(chunk.choices[0].delta.content or "" for chunk in answer) if stream else ""
