@@ -3,7 +3,9 @@
 //! They are written once, when the request has been read, and copied into every object of the answer: three times into a stream. A value of
 //! more than [`ECHO_BYTES_MAX`] is not repeated: a prompt of megabytes is no answer.
 
+use super::groups::joined;
 use crate::dialects::gemini::compact::compacted;
+use crate::json::piece::Text;
 use crate::json::view::Value;
 use crate::json::write::Writer;
 use crate::limits::ECHO_BYTES_MAX;
@@ -15,6 +17,16 @@ pub struct Echo {
     members: Vec<u8>,
     /// Names of tools whose input is a text.
     custom_tools: Vec<Box<str>>,
+    groups: Vec<Grouped>,
+}
+
+/// A tool of a group.
+#[derive(Debug, Clone)]
+struct Grouped {
+    /// What it is called where there are no groups.
+    joined: Box<str>,
+    namespace: Box<str>,
+    name: Box<str>,
 }
 
 /// What is repeated, and what stands there if the request does not say it.
@@ -55,16 +67,21 @@ impl Echo {
         }
         let mut members = Vec::new();
         let mut json = Writer::new(&mut members);
-        let mut custom_tools = Vec::new();
+        let (mut custom_tools, mut groups) = (Vec::new(), Vec::new());
         for ((name, otherwise), said) in REPEATED.iter().zip(said) {
             if let Some(tools) = said.filter(|_| *name == "tools") {
-                custom_tools.extend(tools.elements().filter_map(custom_name));
+                for tool in tools.elements() {
+                    custom_tools.extend(custom_name(tool));
+                    if tool.get("type").is_some_and(|kind| kind.says("namespace")) {
+                        group(tool, &mut groups, &mut custom_tools);
+                    }
+                }
             }
             // A line's end between two tokens would end the line of an event.
             let said = said.map(|said| compacted(said.bytes())).filter(|said| said.len() <= ECHO_BYTES_MAX);
             json.name(name).json(said.as_deref().unwrap_or(otherwise.as_bytes()));
         }
-        Echo { members, custom_tools }
+        Echo { members, custom_tools, groups }
     }
 
     /// Has the tool a text as its input?
@@ -76,9 +93,28 @@ impl Echo {
         !self.custom_tools.is_empty()
     }
 
+    /// The group of a tool and its name there, if it is one of a group.
+    pub fn in_group(&self, joined: &Text<'_>) -> Option<(&str, &str)> {
+        let grouped = self.groups.iter().find(|grouped| joined.says(&grouped.joined))?;
+        Some((&grouped.namespace, &grouped.name))
+    }
+
     /// Appends the members to an object that has some.
     pub fn write(&self, json: &mut Writer<'_>) {
         json.json(&self.members);
+    }
+}
+
+/// Notes the tools of a group.
+fn group(group: Value<'_>, groups: &mut Vec<Grouped>, custom_tools: &mut Vec<Box<str>>) {
+    let Some(namespace) = group.get("name").and_then(Value::text) else { return };
+    for tool in group.get("tools").into_iter().flat_map(Value::elements) {
+        let Some(name) = tool.get("name").and_then(Value::text) else { continue };
+        let joined: Box<str> = joined(&namespace, &name).decoded().into();
+        if custom_name(tool).is_some() {
+            custom_tools.push(joined.clone());
+        }
+        groups.push(Grouped { joined, namespace: namespace.decoded().into(), name: name.decoded().into() });
     }
 }
 
@@ -116,6 +152,18 @@ mod tests {
         assert_eq!((&written["tool_choice"], &written["user"]), (&json!("auto"), &json!(null)));
         assert_eq!((written.get("model"), written.get("input")), (None, None));
         assert!(echo.is_custom("apply_patch") && !echo.is_custom("f") && echo.has_custom_tools());
+    }
+
+    #[test]
+    fn tools_of_groups_are_known_by_their_joined_names() {
+        let tools = json!([
+            {"type":"namespace","name":"g","tools":[{"type":"function","name":"f"},{"type":"custom","name":"c"}]},
+            {"type":"function","name":"h.f"}
+        ]);
+        let echo = Echo::of(json!({ "tools": tools }).to_string().as_bytes());
+        assert_eq!(echo.in_group(&Text::plain("g.f")), Some(("g", "f")));
+        assert_eq!((echo.in_group(&Text::plain("f")), echo.in_group(&Text::plain("h.f"))), (None, None));
+        assert!(echo.is_custom("g.c") && !echo.is_custom("c") && !echo.is_custom("g.f"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! OpenAI's Responses: a conversation as a list of items.
 //!
 //! A client's request is read as the canonical one ([`parse`]) and the answer is written for it ([`render`]), with what of the request an
-//! answer repeats ([`echo`]). Failures have the API's shape ([`error`]). [`carried`] says how proofs of thoughts get through clients.
+//! answer repeats ([`echo`]). Tools in groups have other names elsewhere ([`groups`]). Failures have the API's shape ([`error`]). [`carried`] says how proofs of thoughts get through clients.
 //! For an upstream of this dialect the canonical request is composed ([`compose`]), its answer read ([`read`]), its error classified
 //! ([`classify`]). A stream between two that speak it is watched on its way ([`pass_through`]).
 //!
@@ -13,6 +13,7 @@ pub mod classify;
 pub mod compose;
 pub mod echo;
 pub mod error;
+pub mod groups;
 pub mod parse;
 pub mod pass_through;
 pub mod read;

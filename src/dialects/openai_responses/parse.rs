@@ -124,11 +124,12 @@ impl<'a> Body<'a> {
             None if request.extras.iter().any(|extra| ELSEWHERE.contains(&&*extra.param)) => {}
             None => return Err(crate::dialects::openai_chat::parse::expect::missing(&at("input"))),
         }
+        let mut groups = tools::Groups::new();
         if let Some(list) = self.tools {
-            tools::read(list, &at("tools"), &mut request)?;
+            groups = tools::read(list, &at("tools"), &mut request)?;
         }
         if let Some(choice) = self.tool_choice {
-            request.tool_choice = tools::choice(choice, &at("tool_choice"), &mut request.extras)?;
+            request.tool_choice = tools::choice(choice, &at("tool_choice"), &groups, &mut request)?;
         }
         request.parallel_tool_calls = maybe(self.parallel_tool_calls, &at("parallel_tool_calls"), flag)?;
         self.text(&mut request)?;

@@ -1,6 +1,6 @@
 //! Tools, and which of them the model may or has to call.
 
-use super::{Composer, Once};
+use super::{Composer, Names, Once};
 use crate::dialects::canonical::{FunctionTool, OutputSchema, Tool, ToolChoice, Unsupported};
 use crate::dialects::openai_chat::variant::CacheWay;
 use crate::json::piece::{Raw, Text};
@@ -57,7 +57,7 @@ impl Composer<'_> {
                     }
                 }
                 Tool::Other { param, kind, raw } => {
-                    if self.variant.custom_tools && kind.says("custom") && write_custom(raw, json) {
+                    if self.variant.custom_tools && kind.says("custom") && write_custom(raw, &mut self.names, json) {
                         is_empty = false;
                     } else {
                         self.notes.unsupported(self.target, param.clone(), "The model's API has no such tool.")?;
@@ -218,14 +218,18 @@ fn custom<'r>(raw: &'r Raw<'_>) -> Option<Value<'r>> {
 }
 
 /// Writes a tool whose input is a text, from its form here or in Responses; false if it is neither.
-fn write_custom(raw: &Raw<'_>, json: &mut Writer<'_>) -> bool {
+fn write_custom(raw: &Raw<'_>, names: &mut Names, json: &mut Writer<'_>) -> bool {
     let tool = Value::root(&raw.0);
     if tool.some("custom").is_some() {
         json.raw(raw);
         return true;
     }
     let Some(name) = tool.get("name").and_then(Value::text) else { return false };
-    json.open_object().name("type").string("custom").name("custom").open_object().name("name").text(&name);
+    json.open_object().name("type").string("custom").name("custom").open_object().name("name");
+    match names.upstream(&name) {
+        Some(upstream) => json.string(upstream),
+        None => json.text(&name),
+    };
     if let Some(description) = tool.some("description") {
         json.name("description").raw(&description.raw());
     }

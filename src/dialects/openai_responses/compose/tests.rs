@@ -114,6 +114,10 @@ fn a_request_of_this_dialect_comes_out_as_it_went_in() {
             assert!(composed(&request, &target(false)).is_err(), "{name}");
             continue;
         }
+        if name == "tool_groups" {
+            // What comes from this dialect passes as it is; elsewhere a group's tools are tools of their own.
+            continue;
+        }
         let (mut found, notes, _) = composed(&request, &target(false)).unwrap();
         let mut expected = said_aloud(serde_json::from_slice(&text).unwrap());
         for body in [&mut found, &mut expected] {
@@ -373,6 +377,17 @@ fn tools_and_choices() {
     );
     assert_eq!(adapted.names, [("get_weather".into(), "get.weather".into())]);
     assert_eq!(noted(&notes), [("strict", NoteKind::Adapted), ("tools.name", NoteKind::Mapped)]);
+}
+
+#[test]
+fn a_tool_with_a_text_is_renamed_too() {
+    let text = br#"{"input":"x","tools":[{"type":"namespace","name":"g","tools":[{"type":"custom","name":"patch"}]}],
+        "tool_choice":{"type":"custom","name":"patch"}}"#;
+    let (body, notes, adapted) = composed(&parse(text).unwrap(), &target(false)).unwrap();
+    assert_eq!(body["tools"], json!([{"type":"custom","name":"g_patch"}]));
+    assert_eq!(body["tool_choice"], json!({"type":"custom","name":"g_patch"}));
+    assert_eq!(adapted.names, [("g_patch".into(), "g.patch".into())]);
+    assert_eq!(noted(&notes), [("tools.name", NoteKind::Mapped)]);
 }
 
 #[test]

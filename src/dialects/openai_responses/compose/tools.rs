@@ -2,6 +2,7 @@
 
 use super::{Composer, Once};
 use crate::dialects::canonical::{FunctionTool, OutputSchema, Tool, ToolChoice, Unsupported};
+use crate::dialects::openai_chat::compose::names::is_acceptable;
 use crate::json::piece::{Raw, Text};
 use crate::json::view::Value;
 use crate::json::write::Writer;
@@ -26,7 +27,7 @@ impl Composer<'_> {
                     self.function(function, json);
                     is_empty = false;
                 }
-                Tool::Other { kind, raw, .. } if kind.says("custom") && write_custom(raw, json) => is_empty = false,
+                Tool::Other { kind, raw, .. } if kind.says("custom") && self.custom(raw, json) => is_empty = false,
                 Tool::Other { param, .. } => {
                     // What such a tool answers would have no place in the client's dialect.
                     self.notes.unsupported(self.target, param.clone(), "The model's API has no such tool.")?;
@@ -86,6 +87,38 @@ impl Composer<'_> {
         if cache.is_some() {
             self.once(Once::Cache);
         }
+    }
+
+    /// Writes a tool whose input is a text, from its form here or in Chat Completions; false if it is neither.
+    fn custom(&mut self, raw: &Raw<'_>, json: &mut Writer<'_>) -> bool {
+        let tool = custom(raw);
+        let Some(name) = tool.get("name").and_then(Value::text) else { return false };
+        if Value::root(&raw.0).some("custom").is_none() && is_acceptable(&name) {
+            json.raw(raw);
+            return true;
+        }
+        json.open_object().name("type").string("custom");
+        self.name(&name, json.name("name"));
+        if let Some(description) = tool.some("description") {
+            json.name("description").raw(&description.raw());
+        }
+        if let Some(format) = tool.some("format") {
+            json.name("format");
+            match format.some("grammar") {
+                Some(grammar) => {
+                    json.open_object().name("type").string("grammar");
+                    for member in ["definition", "syntax"] {
+                        if let Some(value) = grammar.some(member) {
+                            json.name(member).raw(&value.raw());
+                        }
+                    }
+                    json.close_object();
+                }
+                None => drop(json.raw(&format.raw())),
+            }
+        }
+        json.close_object();
+        true
     }
 
     /// Writes the upstream's name of a tool.
@@ -148,35 +181,4 @@ pub fn custom_names(tools: &[Tool<'_>]) -> HashSet<String> {
 fn custom<'r>(raw: &'r Raw<'_>) -> Value<'r> {
     let tool = Value::root(&raw.0);
     tool.some("custom").unwrap_or(tool)
-}
-
-/// Writes a tool whose input is a text, from its form here or in Chat Completions; false if it is neither.
-fn write_custom(raw: &Raw<'_>, json: &mut Writer<'_>) -> bool {
-    let tool = custom(raw);
-    let Some(name) = tool.get("name").and_then(Value::text) else { return false };
-    if Value::root(&raw.0).some("custom").is_none() {
-        json.raw(raw);
-        return true;
-    }
-    json.open_object().name("type").string("custom").name("name").text(&name);
-    if let Some(description) = tool.some("description") {
-        json.name("description").raw(&description.raw());
-    }
-    if let Some(format) = tool.some("format") {
-        json.name("format");
-        match format.some("grammar") {
-            Some(grammar) => {
-                json.open_object().name("type").string("grammar");
-                for member in ["definition", "syntax"] {
-                    if let Some(value) = grammar.some(member) {
-                        json.name(member).raw(&value.raw());
-                    }
-                }
-                json.close_object();
-            }
-            None => drop(json.raw(&format.raw())),
-        }
-    }
-    json.close_object();
-    true
 }

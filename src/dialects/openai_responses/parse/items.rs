@@ -14,6 +14,7 @@ use crate::dialects::canonical::{
 use crate::dialects::openai_chat::parse::expect::{array, extra, invalid, maybe, missing, needed, object, some, text};
 use crate::dialects::openai_chat::parse::tools::arguments;
 use crate::dialects::openai_responses::carried::{self, Carried};
+use crate::dialects::openai_responses::groups::joined;
 use crate::json;
 use crate::json::piece::{Raw, Text};
 use crate::json::view::{Path, Value};
@@ -63,6 +64,7 @@ struct Members<'a> {
     status: Option<Value<'a>>,
     call_id: Option<Value<'a>>,
     name: Option<Value<'a>>,
+    namespace: Option<Value<'a>>,
     arguments: Option<Value<'a>>,
     input: Option<Value<'a>>,
     output: Option<Value<'a>>,
@@ -119,6 +121,7 @@ impl<'a> Conversation<'a, '_> {
                 b"status" => &mut members.status,
                 b"call_id" => &mut members.call_id,
                 b"name" => &mut members.name,
+                b"namespace" => &mut members.namespace,
                 b"arguments" => &mut members.arguments,
                 b"input" => &mut members.input,
                 b"output" => &mut members.output,
@@ -229,6 +232,7 @@ impl<'a> Conversation<'a, '_> {
             |member: &mut Option<Value<'a>>, name| text(needed(member.take(), &path.member(name))?, &path.member(name));
         let id = member(&mut members.call_id, "call_id")?;
         let name = member(&mut members.name, "name")?;
+        let name = in_group(members, name, path)?;
         self.names.insert(id.decoded().into_owned(), name.clone());
         let signature = self.call_signature.take();
         let call = ToolCall { id, name, input, signature };
@@ -239,6 +243,7 @@ impl<'a> Conversation<'a, '_> {
     fn result(&mut self, members: &mut Members<'a>, path: &Path<'_>) -> Result<(), Invalid> {
         let call_id = text(needed(members.call_id.take(), &path.member("call_id"))?, &path.member("call_id"))?;
         let said = maybe(members.name.take(), &path.member("name"), text)?;
+        let said = said.map(|said| in_group(members, said, path)).transpose()?;
         let name = said.or_else(|| self.names.get(&*call_id.decoded()).cloned());
         let is_error = members.status.is_some_and(|status| status.says("incomplete"));
         let output_path = path.member("output");
@@ -276,6 +281,7 @@ impl<'a> Conversation<'a, '_> {
             ("content", members.content),
             ("call_id", members.call_id),
             ("name", members.name),
+            ("namespace", members.namespace),
             ("arguments", members.arguments),
             ("input", members.input),
             ("output", members.output),
@@ -286,6 +292,13 @@ impl<'a> Conversation<'a, '_> {
             self.request.extras.extend(value.map(|value| extra(path, name.as_bytes(), value, false)));
         }
     }
+}
+
+/// What a tool is called, in a group or not.
+fn in_group<'a>(members: &mut Members<'a>, name: Text<'a>, path: &Path<'_>) -> Result<Text<'a>, Invalid> {
+    let namespace = maybe(members.namespace.take(), &path.member("namespace"), text)?;
+    let namespace = namespace.filter(|namespace| !namespace.is_empty());
+    Ok(namespace.map_or(name.clone(), |namespace| joined(&namespace, &name)))
 }
 
 /// What a list of texts says, with a line between them.

@@ -193,6 +193,16 @@ fn says_what_is_wrong_and_where() {
         "'input[0].summary[0].text' is missing.",
     );
     check(json!({"input":"x","top_p":"1"}), "top_p", "'top_p' must be a number.");
+    check(
+        json!({"input":"x","tools":[{"type":"namespace","name":"g"}]}),
+        "tools[0].tools",
+        "'tools[0].tools' is missing.",
+    );
+    check(
+        json!({"input":"x","tools":[{"type":"namespace","name":"g","tools":[{"type":"function"}]}]}),
+        "tools[0].tools[0].name",
+        "'tools[0].tools[0].name' is missing.",
+    );
     check(json!({"input":"x","tools":[{"type":"function"}]}), "tools[0].name", "'tools[0].name' is missing.");
     check(
         json!({"input":"x","tool_choice":"sometimes"}),
@@ -313,6 +323,88 @@ fn tools_with_texts_are_carried_and_their_calls_read() {
     });
 }
 
+/// What a client says that has its tools in groups.
+fn grouped() -> Json {
+    let patch = json!({"type":"custom","name":"patch","description":"P","format":{"type":"text"}});
+    let own = json!({"type":"function","name":"own","defer_loading":true});
+    let crm =
+        json!([{"type":"function","name":"find","description":"Finds \"x\"."}, own, patch, {"type":"web_search"}]);
+    json!({"input":[
+        {"type":"function_call","call_id":"c","name":"find","namespace":"crm","arguments":"{}"},
+        {"type":"function_call_output","call_id":"c","output":"1"},
+        {"type":"custom_tool_call","call_id":"d","name":"patch","namespace":"crm","input":"x"},
+        {"type":"custom_tool_call_output","call_id":"d","output":"2","name":"patch","namespace":"crm"},
+        {"type":"function_call","call_id":"e","name":"own","namespace":null,"arguments":"{}"},
+    ],"tools":[
+        {"type":"function","name":"own"},
+        {"type":"namespace","name":"crm","description":"About customers.","tools":crm},
+        {"type":"namespace","name":"empty","description":"Nothing.","tools":[]},
+    ]})
+}
+
+#[test]
+fn tools_of_groups_are_tools_with_joined_names() {
+    parsed(grouped(), |request| {
+        assert_eq!(
+            turns(&request),
+            [
+                "assistant: calls c crm.find {} ",
+                "user: result c crm.find 1",
+                "assistant: calls d crm.patch 'x' ",
+                "user: result d crm.patch 2",
+                "assistant: calls e own {} ",
+            ]
+        );
+        let tools = request.tools.iter().map(|tool| match tool {
+            Tool::Function(tool) => {
+                let description = tool.description.as_ref().map(Text::decoded).unwrap_or_default();
+                format!("{} {description}", tool.name.decoded())
+            }
+            Tool::Other { param, kind, raw } => {
+                format!("{param} {} {}", kind.decoded(), String::from_utf8_lossy(&raw.0))
+            }
+        });
+        assert_eq!(
+            tools.collect::<Vec<_>>(),
+            [
+                "own ",
+                "crm.find Finds \"x\".\n\nAll tools whose names begin with 'crm': About customers.",
+                "crm.own ",
+                r#"tools[1].tools[2] custom {"name":"crm.patch","description":"P","format":{"type":"text"},"type":"custom"}"#,
+                r#"tools[1].tools[3] web_search {"type":"web_search"}"#,
+            ]
+        );
+        assert_eq!(extras(&request), [("tools[1].tools[1].defer_loading".into(), "true".into(), true)]);
+    });
+}
+
+#[test]
+fn tools_of_groups_are_chosen() {
+    let check = |choice: Json, expected: &str| {
+        let mut body = grouped();
+        body["tool_choice"] = choice;
+        parsed(body, |request| {
+            let names = |names: &[Text<'_>]| names.iter().map(Text::decoded).collect::<Vec<_>>().join(" ");
+            let said = match request.tool_choice.as_ref() {
+                Some(ToolChoice::Tool(name)) => name.decoded().into_owned(),
+                Some(ToolChoice::Among { names: among, required }) => format!("{required} {}", names(among)),
+                other => format!("{other:?} {:?}", extras(&request).pop()),
+            };
+            assert_eq!(said, expected);
+        });
+    };
+    check(json!({"type":"function","name":"find"}), "crm.find");
+    check(json!({"type":"custom","name":"patch"}), "crm.patch");
+    // There is one without a group, too.
+    check(json!({"type":"function","name":"own"}), "own");
+    check(json!({"type":"function","name":"own","namespace":"crm"}), "crm.own");
+    check(json!({"type":"namespace","name":"crm"}), "true crm.find crm.own crm.patch");
+    let tools = json!([{"type":"namespace","name":"crm"},{"type":"function","name":"own"}]);
+    check(json!({"type":"allowed_tools","mode":"auto","tools":tools}), "false crm.find crm.own crm.patch own");
+    let unknown = r#"None Some(("tool_choice", "{\"name\":\"empty\",\"type\":\"namespace\"}", false))"#;
+    check(json!({"type":"namespace","name":"empty"}), unknown);
+}
+
 #[test]
 fn tool_choices() {
     let check = |choice: Json, expected: ToolChoice<'_>| {
@@ -362,7 +454,7 @@ fn as_chat(request: &Request<'_>) -> Json {
     let mut chat: Json = serde_json::from_slice(&out).unwrap();
     // What Chat Completions says by saying nothing.
     for tool in chat["tools"].as_array_mut().into_iter().flatten() {
-        let function = tool["function"].as_object_mut().unwrap();
+        let Some(function) = tool.get_mut("function").and_then(Json::as_object_mut) else { continue };
         function.retain(|name, value| name != "strict" || *value != json!(false));
     }
     if chat["store"] == json!(false) {

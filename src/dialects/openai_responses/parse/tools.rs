@@ -1,27 +1,86 @@
 //! Tools, and which of them may be called.
 //!
 //! A function is described by the tool itself. Tools whose input is a text (`custom`), and those that the provider or the client runs in a
-//! way of their own, are carried as `Other`; for the former see [`crate::dialects::text_tools`].
+//! way of their own, are carried as `Other`; for the former see [`crate::dialects::text_tools`]. The tools of a group are tools of their own,
+//! see [`super::super::groups`]; a choice may name the group, its tool with it, or the tool alone where only one group has it.
 
 use crate::dialects::canonical::{Extra, FunctionTool, Invalid, Request, Tool, ToolChoice};
 use crate::dialects::openai_chat::parse::expect::{
     array, extra, flag, invalid, maybe, missing, needed, object, some, text,
 };
+use crate::dialects::openai_responses::groups::{joined, taken_out};
 use crate::json::Kind;
 use crate::json::piece::Text;
 use crate::json::view::{Path, Value};
 
+/// The tools of groups: which group, and what they are called there and elsewhere.
+pub type Groups<'a> = Vec<Grouped<'a>>;
+
+pub struct Grouped<'a> {
+    namespace: Text<'a>,
+    name: Text<'a>,
+    joined: Text<'static>,
+}
+
 /// `tools`.
-pub fn read<'a>(list: Value<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Result<(), Invalid> {
+pub fn read<'a>(list: Value<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Result<Groups<'a>, Invalid> {
+    let mut groups = Groups::new();
     for (index, tool) in array(list, path)?.elements().enumerate() {
         let path = path.element(index);
         let kind = needed(object(tool, &path)?.some("type"), &path.member("type"))?;
-        let tool = if kind.says("function") {
-            Tool::Function(function(tool, &path, request)?)
+        if kind.says("namespace") {
+            group(tool, &path, request, &mut groups)?;
         } else {
-            Tool::Other { param: path.to_string(), kind: text(kind, &path.member("type"))?, raw: tool.raw() }
-        };
-        request.tools.push(tool);
+            let tool = tool_of_kind(kind, tool, &path, request)?;
+            request.tools.push(tool);
+        }
+    }
+    Ok(groups)
+}
+
+fn tool_of_kind<'a>(
+    kind: Value<'a>,
+    tool: Value<'a>,
+    path: &Path<'_>,
+    request: &mut Request<'a>,
+) -> Result<Tool<'a>, Invalid> {
+    if kind.says("function") {
+        return function(tool, path, request).map(Tool::Function);
+    }
+    Ok(Tool::Other { param: path.to_string(), kind: text(kind, &path.member("type"))?, raw: tool.raw() })
+}
+
+fn group<'a>(
+    group: Value<'a>,
+    path: &Path<'_>,
+    request: &mut Request<'a>,
+    groups: &mut Groups<'a>,
+) -> Result<(), Invalid> {
+    let (mut namespace, mut about, mut tools) = (None, None, None);
+    for (member, value) in group.members() {
+        let value = some(value);
+        match &*member {
+            b"type" => {}
+            b"name" => namespace = maybe(value, &path.member("name"), text)?,
+            b"description" => about = maybe(value, &path.member("description"), text)?,
+            b"tools" => tools = maybe(value, &path.member("tools"), array)?,
+            _ => request.extras.extend(value.map(|value| extra(path, &member, value, is_hint(&member, value)))),
+        }
+    }
+    let namespace = namespace.ok_or_else(|| missing(&path.member("name")))?;
+    let mut about = about.filter(|about| !about.is_empty());
+    let path = path.member("tools");
+    for (index, tool) in needed(tools, &path)?.elements().enumerate() {
+        let path = path.element(index);
+        let kind = needed(object(tool, &path)?.some("type"), &path.member("type"))?;
+        let name = tool.some("name").and_then(Value::text);
+        let tool = tool_of_kind(kind, tool, &path, request)?;
+        request.tools.push(taken_out(tool, &namespace, about.take().as_ref()));
+        groups.extend(name.map(|name| Grouped {
+            joined: joined(&namespace, &name),
+            namespace: namespace.clone(),
+            name,
+        }));
     }
     Ok(())
 }
@@ -49,7 +108,9 @@ fn function<'a>(value: Value<'a>, path: &Path<'_>, request: &mut Request<'a>) ->
 fn is_hint(member: &[u8], value: Value<'_>) -> bool {
     match member {
         b"output_schema" => true,
-        b"defer_loading" | b"async" => value.bool() == Some(false),
+        // It is there from the beginning instead.
+        b"defer_loading" => true,
+        b"async" => value.bool() == Some(false),
         b"allowed_callers" => value.elements().all(|caller| caller.says("direct")),
         _ => false,
     }
@@ -59,7 +120,8 @@ fn is_hint(member: &[u8], value: Value<'_>) -> bool {
 pub fn choice<'a>(
     choice: Value<'a>,
     path: &Path<'_>,
-    extras: &mut Vec<Extra<'a>>,
+    groups: &Groups<'a>,
+    request: &mut Request<'a>,
 ) -> Result<Option<ToolChoice<'a>>, Invalid> {
     const SHOULD: &str = "none, auto, required, or an object that names a tool or allowed tools";
     if choice.kind() == Kind::String {
@@ -69,16 +131,25 @@ pub fn choice<'a>(
     }
     let kind = needed(object(choice, path)?.some("type"), &path.member("type"))?;
     if kind.says("allowed_tools") {
-        return allowed(choice, path, extras).map(Some);
+        return allowed(choice, path, groups, request).map(Some);
     }
-    if let Some(name) = named_tool(choice, path)? {
+    let mut names = named_tools(choice, path, groups, &request.tools)?;
+    if kind.says("namespace") && !names.is_empty() {
+        return Ok(Some(ToolChoice::Among { names, required: true }));
+    }
+    if let Some(name) = names.pop() {
         return Ok(Some(ToolChoice::Tool(name)));
     }
-    extras.push(Extra { param: path.to_string().into(), value: choice.raw(), is_hint: false });
+    request.extras.push(Extra { param: path.to_string().into(), value: choice.raw(), is_hint: false });
     Ok(None)
 }
 
-fn allowed<'a>(choice: Value<'a>, path: &Path<'_>, extras: &mut Vec<Extra<'a>>) -> Result<ToolChoice<'a>, Invalid> {
+fn allowed<'a>(
+    choice: Value<'a>,
+    path: &Path<'_>,
+    groups: &Groups<'a>,
+    request: &mut Request<'a>,
+) -> Result<ToolChoice<'a>, Invalid> {
     let required = match choice.some("mode") {
         None => false,
         Some(mode) if mode.says("auto") => false,
@@ -89,20 +160,53 @@ fn allowed<'a>(choice: Value<'a>, path: &Path<'_>, extras: &mut Vec<Extra<'a>>) 
     let mut names = Vec::new();
     for (index, tool) in array(needed(choice.some("tools"), &path)?, &path)?.elements().enumerate() {
         let path = path.element(index);
-        match named_tool(object(tool, &path)?, &path)? {
-            Some(name) => names.push(name),
-            None => extras.push(Extra { param: path.to_string().into(), value: tool.raw(), is_hint: false }),
+        let mut named = named_tools(object(tool, &path)?, &path, groups, &request.tools)?;
+        if named.is_empty() {
+            request.extras.push(Extra { param: path.to_string().into(), value: tool.raw(), is_hint: false });
         }
+        names.append(&mut named);
     }
     Ok(ToolChoice::Among { names, required })
 }
 
-/// The name in `{"type":"function","name"}`, or the same of a custom tool; `None` for a tool of another type.
-fn named_tool<'a>(tool: Value<'a>, path: &Path<'_>) -> Result<Option<Text<'a>>, Invalid> {
+/// The tool that `{"type":"function","name"}` means, or the same of a custom tool; the tools of a group for its name; none for a tool of
+/// another type.
+fn named_tools<'a>(
+    tool: Value<'a>,
+    path: &Path<'_>,
+    groups: &Groups<'a>,
+    tools: &[Tool<'_>],
+) -> Result<Vec<Text<'a>>, Invalid> {
     let kind = needed(tool.some("type"), &path.member("type"))?;
-    if !(kind.says("function") || kind.says("custom")) {
-        return Ok(None);
+    let is_group = kind.says("namespace");
+    if !(is_group || kind.says("function") || kind.says("custom")) {
+        return Ok(Vec::new());
     }
-    let path = path.member("name");
-    text(needed(tool.some("name"), &path)?, &path).map(Some)
+    let name_path = path.member("name");
+    let name = text(needed(tool.some("name"), &name_path)?, &name_path)?;
+    if is_group {
+        let of_group = groups.iter().filter(|grouped| same(&grouped.namespace, &name));
+        return Ok(of_group.map(|grouped| grouped.joined.clone()).collect());
+    }
+    if let Some(namespace) = maybe(tool.some("namespace"), &path.member("namespace"), text)? {
+        return Ok(vec![joined(&namespace, &name)]);
+    }
+    // Nothing of the API says how the choice of a tool in a group is written, so its own name will do.
+    let mut of_name = groups.iter().filter(|grouped| same(&grouped.name, &name));
+    let is_plain = || tools.iter().any(|tool| is_called(tool, &name));
+    Ok(match (of_name.next(), of_name.next()) {
+        (Some(only), None) if !is_plain() => vec![only.joined.clone()],
+        _ => vec![name],
+    })
+}
+
+fn is_called(tool: &Tool<'_>, name: &Text<'_>) -> bool {
+    match tool {
+        Tool::Function(function) => same(&function.name, name),
+        Tool::Other { raw, .. } => Value::root(&raw.0).get("name").is_some_and(|said| said.says(&name.decoded())),
+    }
+}
+
+fn same(one: &Text<'_>, other: &Text<'_>) -> bool {
+    one.says(&other.decoded())
 }

@@ -227,8 +227,11 @@ impl Answer {
             true => Text::plain(format!("call_{}_{call}", self.answer_id())),
         };
         let is_custom = self.echo.has_custom_tools() && self.echo.is_custom(&name.decoded());
-        let name = name.by_ref().into_owned();
-        self.open(Kind::Call(Call { call, id, name, is_custom }), out);
+        let (namespace, name) = match self.echo.in_group(name) {
+            Some((namespace, name)) => (Some(namespace.into()), Text::plain(name.to_owned())),
+            None => (None, name.by_ref().into_owned()),
+        };
+        self.open(Kind::Call(Call { call, id, name, namespace, is_custom }), out);
         self.open_calls += 1;
     }
 

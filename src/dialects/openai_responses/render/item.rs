@@ -36,6 +36,8 @@ pub struct Call {
     pub call: u32,
     pub id: Text<'static>,
     pub name: Text<'static>,
+    /// The group that the tool is one of.
+    pub namespace: Option<Box<str>>,
     /// Its input is a text.
     pub is_custom: bool,
 }
@@ -104,7 +106,7 @@ impl Item {
                 }
                 json.close_array();
             }
-            Kind::Call(Call { id, name, is_custom, .. }) => {
+            Kind::Call(Call { id, name, namespace, is_custom, .. }) => {
                 let (kind, member) =
                     if *is_custom { ("custom_tool_call", "input") } else { ("function_call", "arguments") };
                 json.name("id").string(&self.id).name("type").string(kind).name("status").string(status);
@@ -114,6 +116,9 @@ impl Item {
                     Told::All => json.text(&self.input()),
                 };
                 json.name("call_id").text(id).name("name").text(name);
+                if let Some(namespace) = namespace {
+                    json.name("namespace").string(namespace);
+                }
             }
         }
         json.close_object();

@@ -291,6 +291,43 @@ fn a_tool_with_a_text_is_called_with_one() {
 }
 
 #[test]
+fn a_tool_of_a_group_is_called_with_its_group() {
+    let tools = json!([{"type":"namespace","name":"crm","tools":[
+        {"type":"function","name":"find","parameters":null},{"type":"custom","name":"patch"}
+    ]}]);
+    let echo = Echo::of(json!({ "tools": tools }).to_string().as_bytes());
+    let events = [
+        start(),
+        call(0, "c", "crm.find"),
+        arguments(0, "{}"),
+        call(1, "d", "crm.patch"),
+        arguments(1, "x"),
+        call(2, "e", "find"),
+    ];
+    let (mut whole, mut stream) = (Whole::repeating(facts(), echo.clone()), Stream::repeating(facts(), echo));
+    let mut out = Vec::new();
+    for event in events.iter().chain(&[finish(Finish::ToolCalls), Event::End]) {
+        whole.event(event);
+        stream.event(event, &mut out);
+    }
+    let streamed = read(&out);
+    let mut body = Vec::new();
+    whole.finish(&mut body);
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let called = |item: &Value| {
+        ["type", "namespace", "name"].map(|name| item.get(name).and_then(Value::as_str).unwrap_or("-").to_owned())
+    };
+    let expected =
+        [["function_call", "crm", "find"], ["custom_tool_call", "crm", "patch"], ["function_call", "-", "find"]];
+    let told: Vec<_> = body["output"].as_array().unwrap().iter().map(called).collect();
+    assert_eq!(told, expected);
+    for kind in ["response.output_item.added", "response.output_item.done"] {
+        let of_kind = streamed.iter().filter(|event| event["type"] == kind);
+        assert_eq!(of_kind.map(|event| called(&event["item"])).collect::<Vec<_>>(), expected, "{kind}");
+    }
+}
+
+#[test]
 fn the_proof_of_a_call_stands_before_it() {
     let signature = Some(Signature { origin: Origin::Gemini, value: Text::plain("c2ln") });
     let call = Event::ToolCall { choice: 0, call: 0, id: Text::plain("c"), name: Text::plain("f"), signature };
