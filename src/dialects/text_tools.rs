@@ -26,9 +26,16 @@ pub fn as_functions(request: &mut Request<'_>, notes: &mut Notes) -> Vec<Box<str
     let mut names = Vec::new();
     for tool in &mut request.tools {
         let Tool::Other { param, kind, raw } = tool else { continue };
-        let Some(function) = kind.says("custom").then(|| function(raw)).flatten() else { continue };
+        let Some((function, is_bound)) = kind.says("custom").then(|| function(raw)).flatten() else { continue };
         names.push(function.name.decoded().into());
-        notes.adapted(std::mem::take(param), "The model's API has functions alone: the text is a member of an object.");
+        note_others(raw, param, notes);
+        notes.adapted(
+            std::mem::take(param),
+            match is_bound {
+                true => "The model's API has functions alone: the text is a member of an object, its grammar told, not forced.",
+                false => "The model's API has functions alone: the text is a member of an object.",
+            },
+        );
         *tool = Tool::Function(function);
     }
     for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
@@ -44,24 +51,44 @@ pub fn as_functions(request: &mut Request<'_>, notes: &mut Notes) -> Vec<Box<str
     names
 }
 
-/// A function for a custom tool, in the form of Responses or of Chat Completions; `None` if it is neither.
-fn function(raw: &Raw<'_>) -> Option<FunctionTool<'static>> {
+/// Notes what a custom tool says that a function for it does not. All of it is about when and how it is offered.
+fn note_others(raw: &Raw<'_>, param: &str, notes: &mut Notes) {
+    let tool = Value::root(&raw.0);
+    for (name, value) in tool.members() {
+        let is_said = matches!(&*name, b"type" | b"custom" | b"name" | b"description" | b"format") || value.is_null();
+        // What these say is the case without them.
+        let is_usual = match &*name {
+            b"defer_loading" | b"async" => value.bool() == Some(false),
+            b"allowed_callers" => value.elements().all(|caller| caller.says("direct")),
+            _ => false,
+        };
+        if !is_said && !is_usual {
+            notes.hint(format!("{param}.{}", String::from_utf8_lossy(&name)));
+        }
+    }
+}
+
+/// A function for a custom tool, in the form of Responses or of Chat Completions, and whether a grammar bound its input; `None` if it is
+/// neither.
+fn function(raw: &Raw<'_>) -> Option<(FunctionTool<'static>, bool)> {
     let tool = Value::root(&raw.0);
     let tool = tool.some("custom").unwrap_or(tool);
     let name = tool.get("name").and_then(Value::text)?.into_owned();
     let mut description = tool.some("description").and_then(Value::text).unwrap_or_default().decoded().into_owned();
+    let mut is_bound = false;
     if let Some(format) = tool.some("format") {
         let grammar = format.some("grammar").unwrap_or(format);
         let said = |name| grammar.some(name).and_then(Value::text);
         if let Some(definition) = said("definition") {
             let syntax = said("syntax").unwrap_or_default();
             let rule = format!("The input has to match this {} grammar:\n{}", syntax.decoded(), definition.decoded());
+            is_bound = true;
             description = [description, rule].join(if tool.some("description").is_some() { "\n\n" } else { "" });
         }
     }
     let description = (!description.is_empty()).then(|| Text::plain(description));
     let schema = Some(Raw(Cow::Borrowed(SCHEMA)));
-    Some(FunctionTool { name, description, schema, strict: None, cache: None })
+    Some((FunctionTool { name, description, schema, strict: None, cache: None }, is_bound))
 }
 
 /// Takes the text out of the arguments of one call, whatever the fragments that they come in. Holds six bytes at most.
@@ -161,13 +188,19 @@ mod tests {
     fn a_tool_with_a_text_becomes_a_function() {
         let text = br#"{"input":[{"type":"custom_tool_call","call_id":"c","name":"patch","input":"a\n\"b\""}],
             "tools":[{"type":"custom","name":"patch","description":"Edits.","format":{"type":"grammar","syntax":"lark","definition":"start: x"}},
-            {"type":"web_search"}]}"#;
+            {"type":"web_search"},{"type":"custom","name":"plain","defer_loading":true,"async":false}]}"#;
         let mut request = parse(text).unwrap();
         let mut notes = Notes::default();
-        assert_eq!(as_functions(&mut request, &mut notes), ["patch".into()]);
+        assert_eq!(as_functions(&mut request, &mut notes), ["patch".into(), "plain".into()]);
+        let noted: Vec<_> =
+            notes.notes.iter().map(|note| (&*note.param, note.kind, note.says.contains("grammar"))).collect();
         assert_eq!(
-            (&*notes.notes[0].param, notes.notes[0].kind, notes.notes.len()),
-            ("tools[0]", NoteKind::Adapted, 1)
+            noted,
+            [
+                ("tools[0]", NoteKind::Adapted, true),
+                ("tools[2].defer_loading", NoteKind::Dropped, false),
+                ("tools[2]", NoteKind::Adapted, false),
+            ]
         );
         let Tool::Function(function) = &request.tools[0] else { panic!() };
         assert_eq!(

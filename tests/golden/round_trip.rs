@@ -7,8 +7,8 @@
 use crate::clients::{self, CLIENTS};
 use ringway::dialects::{
     anthropic_messages,
-    canonical::{Adapted, Invalid, ModelTraits, Notes, Request, Target, Unsupported},
-    gemini, openai_chat, openai_responses, translate,
+    canonical::{Adapted, Invalid, ModelTraits, Notes, PartBody, Request, Target, Unsupported},
+    gemini, openai_chat, openai_responses, text_tools, translate,
     wire::ClientWire,
 };
 use serde_json::Value;
@@ -65,8 +65,17 @@ fn check(dialect: &Both, request: &Request<'_>) -> Result<(), String> {
     let parsed = (dialect.parse)(text.as_bytes()).map_err(|invalid| format!("{invalid:?} by {text}"))?;
     // Gemini says it in the path.
     let parsed = Request { stream: request.stream, ..parsed };
+    if has_unnamed_calls(request) && !has_unnamed_calls(&parsed) {
+        // The calls of functions as they were before there were tools have no ids, and get them.
+        return check(dialect, &parsed);
+    }
     let again = composed(dialect, &parsed).ok_or_else(|| format!("refused: {text}"))?;
     if plain(&text) == plain(&again) { Ok(()) } else { Err(format!("once  {text}\ntwice {again}")) }
+}
+
+fn has_unnamed_calls(request: &Request<'_>) -> bool {
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts.any(|part| matches!(&part.body, PartBody::ToolCall(call) if call.id.is_empty()))
 }
 
 /// A body whose contents are texts where they are one part with a text, or none.
@@ -101,6 +110,11 @@ fn shared_requests_come_back() {
         for asked in clients::requests().iter().filter(|asked| asked.client.name == client.name) {
             let request = translate::parse(wire, asked.body()).expect("a shared request");
             for dialect in DIALECTS {
+                let mut request = request.clone();
+                if !matches!(dialect.client, ClientWire::OpenAiChat | ClientWire::OpenAiResponses) {
+                    // As it is done before such a dialect is composed.
+                    text_tools::as_functions(&mut request, &mut Notes::default());
+                }
                 if let Err(why) = check(dialect, &request) {
                     wrong.push(format!("{} from {} in {}: {why}", asked.case, client.name, dialect.name));
                 }
