@@ -91,12 +91,12 @@ fn function(raw: &Raw<'_>) -> Option<(FunctionTool<'static>, bool)> {
     Some((FunctionTool { name, description, schema, strict: None, cache: None }, is_bound))
 }
 
-/// Takes the text out of the arguments of one call, whatever the fragments that they come in. Holds six bytes at most.
+/// Takes the text out of the arguments of one call, whatever the fragments that they come in. Holds six characters at most.
 #[derive(Debug, Default)]
 pub struct Unwrap {
     at: At,
     /// The beginning of an escape that is not complete.
-    escape: Vec<u8>,
+    escape: String,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -121,21 +121,21 @@ impl Unwrap {
     pub fn take(&mut self, fragment: &Text<'_>) -> Text<'static> {
         let said = fragment.decoded();
         let mut out = Vec::new();
-        for (index, byte) in said.bytes().enumerate() {
-            self.at = match (self.at, byte) {
+        for (index, character) in said.char_indices() {
+            self.at = match (self.at, character) {
                 (At::Bare, _) => At::Bare,
-                (At::Start | At::BeforeName | At::BeforeValue, b' ' | b'\n' | b'\r' | b'\t') => self.at,
-                (At::Start, b'{') => At::BeforeName,
+                (At::Start | At::BeforeName | At::BeforeValue, ' ' | '\n' | '\r' | '\t') => self.at,
+                (At::Start, '{') => At::BeforeName,
                 (At::Start, _) => At::Bare,
-                (At::BeforeName, b'"') => At::Name { after_backslash: false },
+                (At::BeforeName, '"') => At::Name { after_backslash: false },
                 (At::Name { after_backslash: true }, _) => At::Name { after_backslash: false },
-                (At::Name { .. }, b'\\') => At::Name { after_backslash: true },
-                (At::Name { .. }, b'"') => At::BeforeValue,
+                (At::Name { .. }, '\\') => At::Name { after_backslash: true },
+                (At::Name { .. }, '"') => At::BeforeValue,
                 (At::Name { .. }, _) => self.at,
-                (At::BeforeValue, b':') => At::BeforeValue,
-                (At::BeforeValue, b'"') => At::Text,
+                (At::BeforeValue, ':') => At::BeforeValue,
+                (At::BeforeValue, '"') => At::Text,
                 (At::BeforeName | At::BeforeValue | At::Over, _) => At::Over,
-                (At::Text, _) => self.text(byte, &mut out),
+                (At::Text, _) => self.text(character, &mut out),
             };
             if self.at == At::Bare {
                 strings::write_escaped(&mut out, &said[index..]);
@@ -145,34 +145,33 @@ impl Unwrap {
         Text::Escaped(Cow::Owned(out))
     }
 
-    fn text(&mut self, byte: u8, out: &mut Vec<u8>) -> At {
+    fn text(&mut self, character: char, out: &mut Vec<u8>) -> At {
         if !self.escape.is_empty() {
-            self.escape.push(byte);
-            let is_complete = match self.escape.get(1) {
-                Some(b'u') => self.escape.len() == 6,
+            self.escape.push(character);
+            let is_complete = match self.escape.as_bytes().get(1) {
+                Some(b'u') => self.escape.chars().count() == 6,
                 _ => true,
             };
             if is_complete {
-                let is_valid = match &*self.escape {
+                let is_valid = match self.escape.as_bytes() {
                     [_, b'u', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
                     [_, kind] => br#""\/bfnrt"#.contains(kind),
                     _ => false,
                 };
                 match is_valid {
-                    true => out.extend_from_slice(&self.escape),
+                    true => out.extend_from_slice(self.escape.as_bytes()),
                     // No JSON, but meant as it stands.
-                    false => strings::write_escaped(out, &String::from_utf8_lossy(&self.escape)),
+                    false => strings::write_escaped(out, &self.escape),
                 }
                 self.escape.clear();
             }
             return At::Text;
         }
-        match byte {
-            b'"' => return At::Over,
-            b'\\' => self.escape.push(byte),
-            // Some models forget to escape the ends of lines.
-            0..0x20 => strings::write_escaped(out, char::from(byte).encode_utf8(&mut [0; 4])),
-            _ => out.push(byte),
+        match character {
+            '"' => return At::Over,
+            '\\' => self.escape.push(character),
+            // Some models forget to escape the ends of lines, and what is written escapes those.
+            _ => strings::write_escaped(out, character.encode_utf8(&mut [0; 4])),
         }
         At::Text
     }
@@ -220,6 +219,7 @@ mod tests {
             (r#"{"in\"put":"x"}"#, "x"),
             ("{\"input\":\"a\nb\"}", "a\nb"),
             (r#"{"input":"\d \u12g4"}"#, r"\d \u12g4"),
+            (r#"{"input":"\é \u12é4 \u😀234"}"#, r"\é \u12é4 \u😀234"),
             (r#"{"input":5}"#, ""),
             ("{}", ""),
             ("", ""),
