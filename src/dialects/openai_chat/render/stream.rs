@@ -43,9 +43,9 @@ impl Stream {
     pub fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Start { .. } => self.begin(0, out),
-            Event::Text { choice, text } => self.said(*choice, "content", text, out),
-            Event::Refusal { choice, text } => self.said(*choice, "refusal", text, out),
-            Event::Thinking { choice, text } => self.said(*choice, "reasoning_content", text, out),
+            Event::Text { choice, text } => self.said(*choice, br#""content":"#, text, out),
+            Event::Refusal { choice, text } => self.said(*choice, br#""refusal":"#, text, out),
+            Event::Thinking { choice, text } => self.said(*choice, br#""reasoning_content":"#, text, out),
             Event::ThinkingSignature { choice, signature } => {
                 self.thinking_block(*choice, signature, false, out);
             }
@@ -133,12 +133,12 @@ impl Stream {
     }
 
     /// A chunk that says more of one member. An empty text says nothing.
-    fn said(&mut self, choice: u32, member: &str, text: &Text<'_>, out: &mut Vec<u8>) {
+    fn said(&mut self, choice: u32, name: &[u8], text: &Text<'_>, out: &mut Vec<u8>) {
         if text.is_empty() {
             return;
         }
         self.begin(choice, out);
-        self.open_delta(choice, out).name(member).text(text);
+        self.open_delta(choice, out).json(name).text(text);
         self.close_delta(out);
     }
 
