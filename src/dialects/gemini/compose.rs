@@ -10,7 +10,8 @@
 //! | schema of the answer | `responseJsonSchema`, adapted to its keywords ([`crate::dialects::schema`]); in Google's own form where the model takes no other |
 //! | the same beside tools, before Gemini 3 | a tool that takes the answer |
 //! | effort, budget | `thinkingLevel` or `thinkingBudget`, whichever the model takes |
-//! | one call at most, where one tool is demanded | nothing; the answer's other calls are left out |
+//! | one call at most | nothing; the answer's other calls are left out, which the model makes in a later turn if it still wants them |
+//! | the schema's name and description | its `title` and `description`, unless it has its own |
 //! | members and tools of Gemini's own, from any client | as they are |
 
 mod contents;
@@ -20,11 +21,13 @@ use super::names::Names;
 use super::path;
 use crate::dialects::canonical::{
     Adapted, Effort, Extra, FunctionTool, Notes, OutputFormat, OutputSchema, Part, PartBody, Reasoning, Request,
-    Target, Tool, ToolChoice, Unsupported,
+    Target, Tool, Unsupported,
 };
 use crate::dialects::schema::{self, Subset};
+use crate::json::Kind;
 use crate::json::piece::{Raw, Text};
 use crate::json::value;
+use crate::json::view::Value;
 use crate::json::write::Writer;
 use contents::Contents;
 use std::borrow::Cow;
@@ -76,13 +79,10 @@ pub fn compose(
     let mut names = Names::new(tools);
     let mut adapted = Adapted::default();
     if *parallel_tool_calls == Some(false) && !tools.is_empty() {
-        if is_one_demanded(tools, tool_choice.as_ref()) {
-            // How clients have a schema kept to by a tool. A second call would be one of the same tool.
-            adapted.one_call = true;
-            notes.adapted("parallel_tool_calls", "The answer's first call is passed on alone.");
-        } else {
-            notes.unsupported(target, "parallel_tool_calls", "The model's API cannot limit a turn to one call.")?;
-        }
+        // Nothing is lost by it: the conversation that the client sends back has one call and one result, and the signature is the first
+        // call's. What the model still wants it asks for in its next turn, as a model that makes one call at a time does.
+        adapted.one_call = true;
+        notes.adapted("parallel_tool_calls", "The answer's first call is passed on alone.");
     }
     if user.is_some() {
         notes.hint("user");
@@ -100,7 +100,12 @@ pub fn compose(
     // Before Gemini 3 an answer's form cannot be given beside tools.
     let form_beside_tools = target.traits.call_ids || !tools.iter().any(|tool| matches!(tool, Tool::Function(_)));
     let answer_tool = match output {
-        OutputFormat::Schema(schema) if !form_beside_tools => Some(AnswerTool { name: names.unused("answer"), schema }),
+        OutputFormat::Schema(schema) if !form_beside_tools => {
+            if schema.name.is_some() {
+                notes.adapted("response_format.json_schema.name", "A tool takes the answer, with a name of its own.");
+            }
+            Some(AnswerTool { name: names.unused("answer"), schema })
+        }
         OutputFormat::JsonObject if !form_beside_tools => {
             notes.unsupported(target, "response_format", "This model takes no form of the answer beside tools.")?;
             None
@@ -187,16 +192,6 @@ pub fn compose(
     Ok(adapted)
 }
 
-/// Whether one certain tool must be called.
-fn is_one_demanded(tools: &[Tool<'_>], choice: Option<&ToolChoice<'_>>) -> bool {
-    match choice {
-        Some(ToolChoice::Tool(_)) => true,
-        Some(ToolChoice::Required) => tools.len() == 1,
-        Some(ToolChoice::Among { names, required }) => *required && names.len() == 1,
-        Some(ToolChoice::Auto | ToolChoice::None) | None => false,
-    }
-}
-
 /// What may be met many times in a request, and is noted once.
 #[derive(Debug, Default)]
 struct Met {
@@ -272,7 +267,7 @@ const TIERS: &[(&str, &str)] =
 
 /// `["text"]`, which is what every answer is.
 fn value_is_text_only(raw: &Raw<'_>) -> bool {
-    crate::json::view::Value::root(&raw.0).elements().all(|modality| modality.says("text"))
+    Value::root(&raw.0).elements().all(|modality| modality.says("text"))
 }
 
 fn write_system(
@@ -366,17 +361,14 @@ fn level(effort: Effort, model: &str) -> (&'static str, bool) {
     }
 }
 
-/// The name of a schema is for the client's own bookkeeping, and so is not missed; Google always keeps to the schema.
+/// Google always keeps to the schema, strict or not.
 fn write_schema(
     schema: &OutputSchema<'_>,
     target: &Target<'_>,
     notes: &mut Notes,
     json: &mut Writer<'_>,
 ) -> Result<(), Unsupported> {
-    let OutputSchema { name: _, description, schema, strict: _ } = schema;
-    if description.is_some() {
-        notes.hint("response_format.json_schema.description");
-    }
+    let OutputSchema { name: title, description, schema, strict: _ } = schema;
     let (name, subset) = match target.traits.native_schema {
         true => ("responseJsonSchema", Subset::GeminiJson),
         false => {
@@ -385,8 +377,43 @@ fn write_schema(
         }
     };
     let adapted = schema::adapted(schema, subset, "response_format", notes)?;
-    json.name(name).json(&adapted);
+    json.name(name);
+    let said = [
+        ("title", title, "response_format.json_schema.name"),
+        ("description", description, "response_format.json_schema.description"),
+    ];
+    write_annotated(&adapted, said, notes, json);
     Ok(())
+}
+
+/// A schema with what stands beside it at the client. `said`: the keyword, what it is to say, its path in the client's body.
+fn write_annotated(
+    schema: &[u8],
+    said: [(&str, &Option<Text<'_>>, &'static str); 2],
+    notes: &mut Notes,
+    json: &mut Writer<'_>,
+) {
+    let whole = Value::root(schema);
+    if whole.kind() != Kind::Object {
+        json.json(schema);
+        return;
+    }
+    json.open_object();
+    for (keyword, text, param) in said {
+        let Some(text) = text else { continue };
+        match whole.some(keyword) {
+            None => {
+                json.name(keyword).text(text);
+                notes.mapped(param, format!("It is the schema's {keyword}."));
+            }
+            Some(own) if own.says(&text.decoded()) => {}
+            Some(_) => notes.adapted(param, format!("The schema has a {keyword} of its own.")),
+        }
+    }
+    for (name, value) in whole.members() {
+        json.any_name(&String::from_utf8_lossy(&name)).json(value.bytes());
+    }
+    json.close_object();
 }
 
 #[cfg(test)]

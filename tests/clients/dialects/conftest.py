@@ -22,7 +22,6 @@ NATIVES = {"cohere": Cohere, "ollama": Ollama}
 # What an API has no word for: tools that have to be called, one call at a time, stop sequences.
 LACKS = {
     "openai-responses": {"stop"},
-    "gemini": {"one_call"},
     "cohere": {"one_call"},
     "ollama": {"force", "one_call"},
 }

@@ -101,6 +101,21 @@ def test_tools_are_called_together_and_answered(of_openai):
     assert ask(of_openai, messages=turns, tools=TOOLS, tool_choice="none").choices[0].message.content
 
 
+def test_one_call_at_a_time(of_openai, lacks):
+    messages = [{"role": "user", "content": "both in parallel"}]
+    asked = {"messages": messages, "tools": TOOLS, "parallel_tool_calls": False}
+    if "one_call" in lacks:
+        return refused(of_openai, "parallel_tool_calls", **asked)
+    choice = ask(of_openai, **asked).choices[0]
+    (call,) = choice.message.tool_calls
+    assert (call.function.name, choice.finish_reason) == ("weather", "tool_calls")
+    _, calls, finish, _ = streamed(of_openai, **asked)
+    assert ([one["name"] for one in calls], finish) == (["weather"], "tool_calls")
+    turns = [*messages, choice.message.model_dump(exclude_none=True)]
+    turns += [{"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+    assert ask(of_openai, messages=turns, tools=TOOLS, tool_choice="none").choices[0].message.content
+
+
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "time"}}])
 def test_a_tool_can_be_demanded(of_openai, choice, lacks):
     if "force" in lacks:

@@ -320,31 +320,21 @@ fn each_choice_has_its_mode() {
 }
 
 #[test]
-fn one_call_at_a_time_cannot_be_asked_for() {
-    let request = Request { tools: vec![function("f", None)], parallel_tool_calls: Some(false), ..hi() };
-    refused(*NEW, &request, "parallel_tool_calls");
-    check(&Request { tools: Vec::new(), ..request }, &format!("{HI}}}"));
-}
-
-/// As langchain and Vercel's ai have a schema kept to by a tool.
-#[test]
-fn one_call_of_a_tool_that_is_demanded_is_the_first_one() {
-    let tool = || ToolChoice::Tool(Text::plain("f"));
-    for (tools, choice, one) in [
-        (&["f", "g"][..], tool(), true),
-        (&["f"], ToolChoice::Required, true),
-        (&["f", "g"], ToolChoice::Required, false),
-        (&["f"], ToolChoice::Auto, false),
+fn one_call_at_a_time_is_the_first_one() {
+    for (tools, tool_choice, parallel_tool_calls, one) in [
+        (&["f", "g"][..], Some(ToolChoice::Tool(Text::plain("f"))), Some(false), true),
+        (&["f", "g"], Some(ToolChoice::Required), Some(false), true),
+        (&["f"], None, Some(false), true),
+        (&["f"], None, Some(true), false),
+        (&["f"], None, None, false),
+        (&[], None, Some(false), false),
     ] {
         let tools = tools.iter().map(|name| function(name, None)).collect();
-        let request = Request { tools, tool_choice: Some(choice), parallel_tool_calls: Some(false), ..hi() };
-        match composed(&request, *NEW, false) {
-            Ok(Composed { adapted, notes, .. }) => {
-                assert!(one && adapted.one_call, "{:?}", request.tool_choice);
-                assert_eq!(notes, [(NoteKind::Adapted, "parallel_tool_calls".to_owned())]);
-            }
-            Err(refused) => assert!(!one && refused.param == "parallel_tool_calls", "{:?}", request.tool_choice),
-        }
+        let request = Request { tools, tool_choice, parallel_tool_calls, ..hi() };
+        let Composed { adapted, notes, .. } = composed(&request, *NEW, false).unwrap();
+        assert_eq!(adapted.one_call, one, "{:?}", request.tool_choice);
+        let expected: &[_] = if one { &[(NoteKind::Adapted, "parallel_tool_calls".to_owned())] } else { &[] };
+        assert_eq!(notes, expected);
     }
 }
 
@@ -422,24 +412,59 @@ fn a_schema_is_the_answer_s_form() {
     let schema =
         r#"{"type":"object","properties":{"age":{"type":"integer"}},"required":["age"],"additionalProperties":false}"#;
     let request = Request { output: form(schema), ..hi() };
+    let titled = schema.replacen('{', r#"{"title":"person","#, 1);
     check(
         &request,
         &format!(
-            r#"{HI},"generationConfig":{{"responseMimeType":"application/json","responseJsonSchema":{schema}}}}}"#
+            r#"{HI},"generationConfig":{{"responseMimeType":"application/json","responseJsonSchema":{titled}}}}}"#
         ),
     );
     let composed = check_for(
         ModelTraits { native_schema: false, ..*OLD },
         &request,
         &format!(
-            r#"{HI},"generationConfig":{{"responseMimeType":"application/json","responseSchema":{{"type":"OBJECT","properties":{{"age":{{"type":"INTEGER"}}}},"propertyOrdering":["age"],"required":["age"]}}}}}}"#
+            r#"{HI},"generationConfig":{{"responseMimeType":"application/json","responseSchema":{{"title":"person","type":"OBJECT","properties":{{"age":{{"type":"INTEGER"}}}},"propertyOrdering":["age"],"required":["age"]}}}}}}"#
         ),
     );
-    assert_eq!(composed.notes, [(NoteKind::Adapted, "response_format".to_owned())]);
+    assert_eq!(
+        composed.notes,
+        [
+            (NoteKind::Adapted, "response_format".to_owned()),
+            (NoteKind::Mapped, "response_format.json_schema.name".to_owned())
+        ]
+    );
     check(
         &Request { output: OutputFormat::JsonObject, ..hi() },
         &format!(r#"{HI},"generationConfig":{{"responseMimeType":"application/json"}}}}"#),
     );
+}
+
+/// A schema that was made of a class has a title already.
+#[test]
+fn what_a_client_says_of_its_schema_is_said_in_it() {
+    let (name, description) = ("response_format.json_schema.name", "response_format.json_schema.description");
+    for (schema, expected, notes) in [
+        (
+            "{}",
+            r#"{"title":"person","description":"One of us"}"#,
+            vec![(NoteKind::Mapped, name), (NoteKind::Mapped, description)],
+        ),
+        (r#"{"title":"person","description":"One of us"}"#, r#"{"title":"person","description":"One of us"}"#, vec![]),
+        (
+            r#"{"title":"Person","type":"object"}"#,
+            r#"{"description":"One of us","type":"object","title":"Person"}"#,
+            vec![(NoteKind::Adapted, name), (NoteKind::Mapped, description)],
+        ),
+    ] {
+        let description = Some(Text::plain("One of us"));
+        let name = Some(Text::plain("person"));
+        let output = OutputFormat::Schema(OutputSchema { name, description, schema: raw(schema), strict: None });
+        let composed = composed(&Request { output, ..hi() }, *NEW, false).unwrap();
+        let said = format!(r#""responseJsonSchema":{expected}}}}}"#);
+        assert!(composed.body.ends_with(&said), "{}", composed.body);
+        let notes: Vec<_> = notes.into_iter().map(|(kind, param)| (kind, param.to_owned())).collect();
+        assert_eq!(composed.notes, notes, "{schema}");
+    }
 }
 
 #[test]
@@ -464,7 +489,7 @@ fn a_tool_takes_the_answer_where_a_form_cannot_stand_beside_tools() {
     let new = super::tests::composed(&request, *NEW, false).unwrap();
     assert_eq!(new.adapted.answer_tool, None);
     assert!(new.body.ends_with(
-        r#""generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}"#
+        r#""generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"title":"person","type":"object"}}}"#
     ));
     refused(*OLD, &Request { output: OutputFormat::JsonObject, ..request }, "response_format");
 }
