@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     config::snapshot::{EndpointKey, Snapshot},
-    dialects::openai_chat::{known_answers::KnownAnswers, request},
+    dialects::{
+        anthropic_messages::read::KnownMessages,
+        openai_chat::{known_answers::KnownAnswers, request},
+    },
     error::Upstream,
     json::{patch::Patch, scan::Scanner},
     node::{Node, Phase, ShardState},
@@ -89,6 +92,7 @@ pub struct Shard {
     /// Scans what has come whole.
     pub scanner: RefCell<Scanner>,
     pub known_answers: RefCell<KnownAnswers>,
+    pub known_messages: RefCell<KnownMessages>,
     outboxes: Vec<MailboxSender<Arrival>>,
     body_bytes: Cell<usize>,
     request_count: Cell<u64>,
@@ -197,6 +201,7 @@ impl Shard {
             patch: RefCell::default(),
             scanner: RefCell::new(Scanner::new(&request::MEMBERS)),
             known_answers: RefCell::default(),
+            known_messages: RefCell::default(),
             outboxes,
             body_bytes: Cell::new(0),
             request_count: Cell::new(0),

@@ -14,6 +14,8 @@ use crate::json::piece::Text;
 #[derive(Debug, Default)]
 pub struct Restore {
     adapted: Adapted,
+    /// There is nothing to bring back.
+    is_idle: bool,
     /// Calls of the tool that stood in: choice, call.
     answer_calls: Vec<(u32, u32)>,
     /// The client's names of tools that take a text, and calls of them.
@@ -25,16 +27,23 @@ pub struct Restore {
 
 impl Restore {
     pub fn new(adapted: Adapted) -> Restore {
-        Restore { adapted, ..Restore::default() }
+        let Adapted { answer_tool, names, one_call } = &adapted;
+        let is_idle = answer_tool.is_none() && names.is_empty() && !one_call;
+        Restore { adapted, is_idle, ..Restore::default() }
     }
 
     /// For a request whose tools of these names were made functions by [`super::text_tools::as_functions`].
     pub fn with_text_tools(self, text_tools: Vec<Box<str>>) -> Restore {
-        Restore { text_tools, ..self }
+        Restore { is_idle: self.is_idle && text_tools.is_empty(), text_tools, ..self }
     }
 
     /// Passes `event` on to `next`, restored.
-    pub fn event(&mut self, event: Event<'_>, next: &mut dyn FnMut(Event<'_>)) {
+    #[inline]
+    pub fn event(&mut self, event: Event<'_>, next: &mut impl FnMut(Event<'_>)) {
+        if self.is_idle { next(event) } else { self.restore(event, next) }
+    }
+
+    fn restore(&mut self, event: Event<'_>, next: &mut dyn FnMut(Event<'_>)) {
         match event {
             Event::ToolCall { choice, call, name, .. } if self.is_answer_tool(&name) => {
                 self.answer_calls.push((choice, call));

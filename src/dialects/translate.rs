@@ -6,6 +6,7 @@ use super::{
     anthropic_messages::{
         self,
         elsewhere::{self, Asked, Elsewhere, frames::Unframer},
+        read::KnownMessage,
     },
     bedrock_converse::{
         self,
@@ -113,6 +114,25 @@ pub fn whole(upstream: UpstreamWire, text: &[u8], tell: &mut dyn FnMut(Event<'_>
         UpstreamWire::OpenAiResponses => openai_responses::read::whole(text, tell),
         UpstreamWire::CohereChat => cohere_chat::read::whole(text, tell),
         UpstreamWire::OllamaChat => ollama::read::whole(text, tell),
+    }
+}
+
+/// The same of an answer that may be like those that are known of its deployment.
+///
+/// # Errors
+/// As `whole`.
+fn whole_like(
+    upstream: UpstreamWire,
+    known: Option<&mut KnownMessage>,
+    text: &[u8],
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Malformed> {
+    match (upstream, known) {
+        (
+            UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict | UpstreamWire::AnthropicInvoke,
+            Some(known),
+        ) => anthropic_messages::read::whole_like(known, text, tell),
+        _ => whole(upstream, text, tell),
     }
 }
 
@@ -312,10 +332,23 @@ impl Translation {
     /// # Errors
     /// It is no answer.
     pub fn whole(self, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
+        self.whole_like(None, text, out)
+    }
+
+    /// The same of an answer that may be like those that are known of its deployment.
+    ///
+    /// # Errors
+    /// As `whole`.
+    pub fn whole_like(
+        self,
+        known: Option<&mut KnownMessage>,
+        text: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Translated, Malformed> {
         let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo);
         let mut restore = Restore::new(self.adapted).with_text_tools(self.text_tools);
         let (mut usage, mut error, mut said_bytes) = (None, None, 0);
-        whole(self.upstream, text, &mut |event| {
+        whole_like(self.upstream, known, text, &mut |event| {
             restore.event(event, &mut |event| {
                 match &event {
                     Event::Usage(counted) => usage = Some(*counted),

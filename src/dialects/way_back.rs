@@ -1,6 +1,7 @@
 //! The way back of one attempt's answer that does not go to its client as it came.
 
 use super::{
+    anthropic_messages::read::KnownMessage,
     canonical::{Malformed, ProviderError},
     embeddings, images, token_count,
     translate::{self, Translated, Translation},
@@ -35,13 +36,14 @@ impl WayBack {
         }
     }
 
-    /// Appends a whole answer in the client's form. `text` is a scanned JSON object.
+    /// Appends a whole answer in the client's form. `text` is a scanned JSON object, that of a chat any text. `known` is what is
+    /// known of its deployment's.
     ///
     /// # Errors
     /// It is no answer.
-    pub fn whole(self, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
+    pub fn whole(self, known: &mut KnownMessage, text: &[u8], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
         match self {
-            WayBack::Chat(translation) => translation.whole(text, out),
+            WayBack::Chat(translation) => translation.whole_like(Some(known), text, out),
             WayBack::Embeddings(back) => back.whole(text, out),
             WayBack::Images(back) => back.whole(&[text], out),
             WayBack::Count(back) => back.whole(text, out),

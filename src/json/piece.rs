@@ -69,6 +69,17 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The same for whoever compares it: that need not be UTF-8 for sure.
+    pub fn decoded_bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Text::Escaped(escaped) if !escaped.contains(&b'\\') => Cow::Borrowed(escaped),
+            _ => match self.decoded() {
+                Cow::Borrowed(said) => Cow::Borrowed(said.as_bytes()),
+                Cow::Owned(said) => Cow::Owned(said.into_bytes()),
+            },
+        }
+    }
+
     /// Appends what is meant, as `decoded` has it.
     pub fn append_decoded(&self, said: &mut String) {
         match self {

@@ -26,14 +26,14 @@ const VAIN_LESSONS_MAX: u32 = 8;
 /// Texts that are not learned from after that.
 const REST: u32 = 1_000;
 
-/// What is known of some texts.
-#[derive(Debug, Default)]
-pub struct Template {
+/// What is known of some texts, with `N` places of interest in each.
+#[derive(Debug)]
+pub struct Template<const N: usize> {
     /// The last text that was learned from. Empty until there was one.
     text: Vec<u8>,
     gaps: Vec<Gap>,
-    /// A place in `text` outside the gaps.
-    mark: usize,
+    /// Places in `text` outside the gaps; 0 for one that the texts do not have.
+    marks: [usize; N],
     vain_lessons: u32,
     rest: u32,
 }
@@ -52,14 +52,20 @@ enum Fill {
     Number,
 }
 
-impl Template {
-    /// Where in `text` stands what stood at the mark, if it is a text of the kind that was learned.
+impl<const N: usize> Default for Template<N> {
+    fn default() -> Self {
+        Template { text: Vec::new(), gaps: Vec::new(), marks: [0; N], vain_lessons: 0, rest: 0 }
+    }
+}
+
+impl<const N: usize> Template<N> {
+    /// Where in `text` stands what stood at the marks, if it is a text of the kind that was learned.
     #[inline]
-    pub fn recognise(&mut self, text: &[u8]) -> Option<usize> {
+    pub fn recognise(&mut self, text: &[u8]) -> Option<[usize; N]> {
         if self.text.is_empty() {
             return None;
         }
-        let (mut at, mut from, mut mark) = (0, 0, self.mark);
+        let (mut at, mut from, mut marks) = (0, 0, self.marks);
         for Gap { at: gap, fill } in &self.gaps {
             let same = self.text.get(from..gap.start)?;
             if !text.get(at..)?.starts_with(same) {
@@ -67,19 +73,21 @@ impl Template {
             }
             at = fill.end(text, at + same.len())?;
             from = gap.end;
-            if from <= self.mark {
-                mark = at + (self.mark - from);
+            for (mark, known) in marks.iter_mut().zip(self.marks) {
+                if from <= known {
+                    *mark = at + (known - from);
+                }
             }
         }
         if text.get(at..)? != self.text.get(from..)? {
             return None;
         }
         self.vain_lessons = 0;
-        Some(mark)
+        Some(marks)
     }
 
-    /// Takes note of a text that is well-formed and ends with its root. `mark` is the start of a member's value.
-    pub fn learn(&mut self, text: &[u8], mark: usize) {
+    /// Takes note of a text that is well-formed and ends with its root. `marks` are the starts of members' values.
+    pub fn learn(&mut self, text: &[u8], marks: [usize; N]) {
         if text.len() > TEXT_BYTES_MAX {
             return;
         }
@@ -97,7 +105,7 @@ impl Template {
         }
         self.text.clear();
         self.text.extend_from_slice(text);
-        self.mark = mark;
+        self.marks = marks;
     }
 
     /// Finds where texts may differ from now on: where `new` differs from the remembered one, and where that might before. False, and

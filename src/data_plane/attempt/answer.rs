@@ -169,26 +169,38 @@ pub(super) async fn collected<D: Downstream>(
             if scans {
                 scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
             }
-            let mut rendered = Vec::with_capacity(body.len() + 512);
-            match back.whole(&body, &mut rendered).map_err(|_| Upstream::BadResponse)? {
-                Translated::Error(error) => return Err(exchange.told(deployment, &error, None).into()),
-                Translated::Count => {}
-                Translated::Answer { usage: Some(usage), .. } => exchange.settlement.used(&usage),
-                Translated::Answer { usage: None, said_bytes } => {
-                    exchange.settlement.uncounted_bytes = Some(said_bytes);
-                    exchange.estimated_line("usage");
-                }
-                Translated::Estimated(usage) => {
-                    exchange.settlement.used(&usage);
-                    exchange.settlement.uncounted_bytes = Some(0);
-                    exchange.estimated_line("usage");
-                }
-            }
-            rendered
+            translated(exchange, deployment, back, &body)?
         }
     };
     call.finish();
     Ok(Progress::Whole(Whole::Collected(passed)))
+}
+
+/// An answer in the client's form, and what it cost.
+fn translated(
+    exchange: &mut Exchange<'_>,
+    deployment: &Deployment,
+    back: WayBack,
+    text: &[u8],
+) -> Result<Vec<u8>, Upstream> {
+    let mut rendered = Vec::with_capacity(text.len() + 512);
+    let mut known = exchange.shard.known_messages.borrow_mut();
+    let known = known.of(exchange.settlement.record.deployment);
+    match back.whole(known, text, &mut rendered).map_err(|_| Upstream::BadResponse)? {
+        Translated::Error(error) => return Err(exchange.told(deployment, &error, None)),
+        Translated::Count => {}
+        Translated::Answer { usage: Some(usage), .. } => exchange.settlement.used(&usage),
+        Translated::Answer { usage: None, said_bytes } => {
+            exchange.settlement.uncounted_bytes = Some(said_bytes);
+            exchange.estimated_line("usage");
+        }
+        Translated::Estimated(usage) => {
+            exchange.settlement.used(&usage);
+            exchange.settlement.uncounted_bytes = Some(0);
+            exchange.estimated_line("usage");
+        }
+    }
+    Ok(rendered)
 }
 
 /// Is this an answer, what did it cost, and what does it lack? With `fill`, returns the completed text if it lacks anything;

@@ -13,10 +13,12 @@ use crate::{
         Kind,
         piece::Text,
         scan::{Members, Scanner},
+        strings,
+        template::Template,
         view::Value,
         walk,
     },
-    limits::OPEN_BLOCKS_MAX,
+    limits::{KNOWN_DEPLOYMENTS_MAX, OPEN_BLOCKS_MAX},
 };
 
 static WHOLE: Members =
@@ -29,14 +31,55 @@ const STOP_SEQUENCE: usize = 4;
 const USAGE: usize = 5;
 const ERROR: usize = 6;
 
+/// Where the values of a message begin that are looked for; 0 for those that it lacks.
+type Places = [usize; ERROR + 1];
+
+/// What is known of one deployment's messages: one that differs from the last in values only needs no scan (see `json::template`).
+#[derive(Debug, Default)]
+pub struct KnownMessage(Template<{ ERROR + 1 }>);
+
+/// The same of some deployments. Two may share a place: slower, not wrong.
+#[derive(Debug, Default)]
+pub struct KnownMessages([KnownMessage; KNOWN_DEPLOYMENTS_MAX]);
+
+impl KnownMessages {
+    pub fn of(&mut self, deployment: u32) -> &mut KnownMessage {
+        &mut self.0[deployment as usize % KNOWN_DEPLOYMENTS_MAX]
+    }
+}
+
 /// Tells a whole answer.
 ///
 /// # Errors
 /// It is no message: no JSON, no content, or no stop reason.
 pub fn whole(text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+    whole_at(text, &places(text)?, tell)
+}
+
+/// The same of one that may be like those that are known, and is taken note of otherwise.
+///
+/// # Errors
+/// As `whole`.
+pub fn whole_like(known: &mut KnownMessage, text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+    let places = match known.0.recognise(text) {
+        Some(places) => places,
+        None => {
+            let places = places(text)?;
+            known.0.learn(text, places);
+            places
+        }
+    };
+    whole_at(text, &places, tell)
+}
+
+fn places(text: &[u8]) -> Result<Places, Malformed> {
     let mut scanner = Scanner::new(&WHOLE);
     let scan = scanner.finish(text).map_err(|_| Malformed)?;
-    let member = |id| scan.member(id).map(|member| Value::at(text, member.value.start as usize));
+    Ok(std::array::from_fn(|id| scan.member(id).map_or(0, |member| member.value.start as usize)))
+}
+
+fn whole_at(text: &[u8], places: &Places, tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+    let member = |id: usize| (places[id] > 0).then(|| Value::at(text, places[id]));
     let said = |id| member(id).and_then(Value::text).unwrap_or_default();
     if let Some(error) = member(ERROR).filter(|error| error.kind() == Kind::Object) {
         tell(Event::Error(classify::of_error(200, error)));
@@ -46,19 +89,34 @@ pub fn whole(text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malform
     let reason = member(STOP_REASON).and_then(Value::text).ok_or(Malformed)?;
     tell(Event::Start { id: said(ID), model: said(MODEL) });
     let mut call = 0;
-    for block in content.elements() {
-        whole_block(block, &mut call, tell);
+    let mut blocks = content.elements();
+    loop {
+        // A text as the API writes it needs not be passed over to be found.
+        if let Some(text) = blocks.step(usual_text_block) {
+            Opening::Text(text).tell(tell);
+        } else if let Some(block) = blocks.next() {
+            whole_block(block, &mut call, tell);
+        } else {
+            break;
+        }
     }
     tell(Event::Finish { choice: 0, reason: finish(reason, member(STOP_SEQUENCE).and_then(Value::text)) });
-    if let Some(usage) = member(USAGE) {
+    if places[USAGE] > 0 {
         let mut counts = Counts::default();
-        counts.read(text, usage.span().start as usize);
+        counts.read(text, places[USAGE]);
         if counts.is_known() {
             tell(Event::Usage(counts.usage()));
         }
     }
     tell(Event::End);
     Ok(())
+}
+
+fn usual_text_block(text: &[u8], at: usize) -> Option<(Text<'_>, usize)> {
+    let open = walk::after(text, at, br#"{"type":"text","text":"#).filter(|open| text[*open] == b'"')?;
+    let end = walk::string_end(text, open);
+    let said = Text::literal(text.get(open..end)?);
+    (text.get(end) == Some(&b'}')).then_some((said, end + 1))
 }
 
 fn whole_block(block: Value<'_>, call: &mut u32, tell: &mut dyn FnMut(Event<'_>)) {
@@ -128,15 +186,15 @@ fn ours(value: Text<'_>) -> Signature<'_> {
 }
 
 fn finish<'a>(reason: Text<'a>, sequence: Option<Text<'a>>) -> Finish<'a> {
-    match (&*reason.decoded(), sequence) {
-        ("end_turn", _) => Finish::Stop,
-        ("stop_sequence", Some(sequence)) => Finish::StopSequence(sequence),
-        ("stop_sequence", None) => Finish::Stop,
-        ("tool_use", _) => Finish::ToolCalls,
-        ("max_tokens", _) => Finish::Length,
-        ("model_context_window_exceeded", _) => Finish::ContextFull,
-        ("refusal", _) => Finish::ContentFilter,
-        ("pause_turn", _) => Finish::Pause,
+    match (&*reason.decoded_bytes(), sequence) {
+        (b"end_turn", _) => Finish::Stop,
+        (b"stop_sequence", Some(sequence)) => Finish::StopSequence(sequence),
+        (b"stop_sequence", None) => Finish::Stop,
+        (b"tool_use", _) => Finish::ToolCalls,
+        (b"max_tokens", _) => Finish::Length,
+        (b"model_context_window_exceeded", _) => Finish::ContextFull,
+        (b"refusal", _) => Finish::ContentFilter,
+        (b"pause_turn", _) => Finish::Pause,
         _ => Finish::Other(reason),
     }
 }
@@ -178,6 +236,12 @@ impl Reader {
     /// It is not what the API sends, or the message stopped without a reason.
     pub fn frame(&mut self, name: &[u8], data: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<Progress, Malformed> {
         if name == b"ping" {
+            return Ok(Progress::More);
+        }
+        if let Some(text) = usual_text(data) {
+            if !text.is_empty() {
+                tell(Event::Text { choice: 0, text });
+            }
             return Ok(Progress::More);
         }
         let mut scanner = Scanner::new(&STREAMED);
@@ -318,6 +382,18 @@ impl Reader {
             tell(Event::ThinkingSignature { choice: 0, signature: ours(signature) });
         }
     }
+}
+
+/// The text of an event that is a piece of a text and written as the API does, as nearly all are: what is compared, byte by byte, need
+/// not be scanned.
+#[inline]
+fn usual_text(data: &[u8]) -> Option<Text<'_>> {
+    let index = data.strip_prefix(br#"{"type":"content_block_delta","index":"#)?;
+    let digits = index.iter().position(|byte| !byte.is_ascii_digit())?;
+    let is_number = digits == 1 || digits > 1 && index[0] != b'0';
+    let text = index[digits..].strip_prefix(br##","delta":{"type":"text_delta","text":""##).filter(|_| is_number)?;
+    let end = strings::valid_end(text, 0)?;
+    (text[end..] == *b"\"}}").then(|| Text::Escaped(text[..end].into()))
 }
 
 #[cfg(test)]

@@ -7,19 +7,19 @@
 //! that each change of the form is a scan, and a lesson. Two deployments may share a place: slower, not wrong.
 
 use super::{answer, usage::Usage};
-use crate::json::{scan::Scan, template::Template};
-
-/// Deployments whose answers are remembered at a time, 4 KiB at most for each.
-const PLACES: usize = 8;
+use crate::{
+    json::{scan::Scan, template::Template},
+    limits::KNOWN_DEPLOYMENTS_MAX,
+};
 
 /// What is known of some deployments' answers.
 #[derive(Debug, Default)]
-pub struct KnownAnswers([Known; PLACES]);
+pub struct KnownAnswers([Known; KNOWN_DEPLOYMENTS_MAX]);
 
 #[derive(Debug, Default)]
 struct Known {
     /// Its mark is the value of `usage`.
-    template: Template,
+    template: Template<1>,
     /// They were asked whether they lack anything, and do not.
     filled: bool,
 }
@@ -28,8 +28,9 @@ impl KnownAnswers {
     /// What an answer cost, if it is like the last one of this deployment. `fill`: it may lack nothing.
     #[inline]
     pub fn recognise(&mut self, deployment: u32, fill: bool, text: &[u8]) -> Option<Usage> {
-        let known = self.0.get_mut(deployment as usize % PLACES).filter(|known| known.filled || !fill)?;
-        let usage = known.template.recognise(text)?;
+        let known =
+            self.0.get_mut(deployment as usize % KNOWN_DEPLOYMENTS_MAX).filter(|known| known.filled || !fill)?;
+        let [usage] = known.template.recognise(text)?;
         Some(Usage::read_object(text, usage))
     }
 
@@ -37,11 +38,11 @@ impl KnownAnswers {
     #[cold]
     pub fn learn(&mut self, deployment: u32, fill: bool, scan: &Scan, text: &[u8]) {
         let Some(usage) = answer::plain_usage(scan) else { return };
-        let known = &mut self.0[deployment as usize % PLACES];
+        let known = &mut self.0[deployment as usize % KNOWN_DEPLOYMENTS_MAX];
         if known.filled != fill {
             *known = Known { filled: fill, ..Known::default() };
         }
-        known.template.learn(text, usage.value.start as usize);
+        known.template.learn(text, [usage.value.start as usize]);
     }
 }
 

@@ -265,3 +265,80 @@ proptest! {
         }
     }
 }
+
+/// Values of members, some of them wrong.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![6 => "[a-z\\\\\"0-9 é]{0,6}", 1 => Just("\\u00e9".to_owned()), 1 => "[-0-9.e,}\\]]{1,4}"]
+}
+
+proptest! {
+    /// What one remembers of earlier answers changes nothing about what a later one says.
+    #[test]
+    fn a_message_says_the_same_whatever_came_before(
+        answers in prop::collection::vec(
+            (piece(), piece(), prop::sample::select(vec!["end_turn", "tool_use", "max_tokens", "x"]), 0u32..2000, 0..12u8, any::<prop::sample::Index>()),
+            1..8,
+        ),
+    ) {
+        let mut known = KnownMessage::default();
+        for (id, said, reason, tokens, broken, place) in answers {
+            let mut text = format!(
+                "{{\"id\":\"{id}\",\"type\":\"message\",\"content\":[{{\"type\":\"text\",\"text\":\"{said}\"}}],\"stop_reason\":\"{reason}\",\
+                 \"stop_sequence\":null,\"usage\":{{\"input_tokens\":{tokens},\"output_tokens\":7}}}}"
+            )
+            .into_bytes();
+            let place = place.index(text.len());
+            match broken {
+                0 => text.truncate(place),
+                1 => text[place] = b'"',
+                2 => text[place] = b'1',
+                3 => text.insert(place, b'}'),
+                4 => text[place] = 0xFF,
+                _ => {}
+            }
+            let (mut expected, mut told) = (Vec::new(), Vec::new());
+            let ended = whole(&text, &mut |event| expected.push(line(&event)));
+            prop_assert_eq!(whole_like(&mut known, &text, &mut |event| told.push(line(&event))), ended);
+            prop_assert_eq!(told, expected);
+        }
+    }
+}
+
+proptest! {
+    /// White space before an event, which nobody writes, keeps it from being read at a stretch.
+    #[test]
+    fn a_piece_of_text_says_the_same_however_it_is_read(said in piece(), index in "[0-9]{0,3}", broken in 0..8u8, place: prop::sample::Index) {
+        let delta = format!("{{\"type\":\"text_delta\",\"text\":\"{said}\"}}");
+        let mut data = format!("{{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{delta}}}").into_bytes();
+        let place = place.index(data.len());
+        match broken {
+            0 => data.truncate(place),
+            1 => data[place] = b'"',
+            2 => data.insert(place, b'}'),
+            3 => data[place] = 0xFF,
+            _ => {}
+        }
+        let read = |data: &[u8]| {
+            let mut lines = Vec::new();
+            Reader::default().frame(b"content_block_delta", data, &mut |event| lines.push(line(&event))).map(|_| lines)
+        };
+        prop_assert_eq!(read(&data), read(&[b" ", &data[..]].concat()));
+    }
+}
+
+#[test]
+fn a_message_that_is_like_the_last_is_not_scanned() {
+    let answer = |text: &str, tokens: u32| {
+        format!(
+            r#"{{"content":[{{"type":"text","text":"{text}"}}],"stop_reason":"end_turn","usage":{{"output_tokens":{tokens}}}}}"#
+        )
+    };
+    let mut known = KnownMessages::default();
+    for (text, tokens) in [("a", 1), ("b", 2)] {
+        whole_like(known.of(3), answer(text, tokens).as_bytes(), &mut |_| {}).unwrap();
+    }
+    let third = answer("A longer text.", 345);
+    assert_eq!(known.of(3).0.recognise(third.as_bytes()), Some(places(third.as_bytes()).unwrap()));
+    // It is another's.
+    assert_eq!(known.of(4).0.recognise(third.as_bytes()), None);
+}
