@@ -37,7 +37,7 @@ use crate::{
 
 pub mod answer;
 mod several;
-use answer::{Reading, collected, judged_in_place, reading, refused, rejection};
+use answer::{Reading, collected, judged_in_place, reading, refused, rejection, translated_in_place};
 
 /// Silence after which a client that waits for a stream gets its head and comments, in milliseconds, so that nothing between us
 /// and it times out.
@@ -258,7 +258,12 @@ async fn attempt<D: Downstream>(
             return Err(Upstream::BadResponse.into());
         }
         let more = next_data(exchange, client, &group.deadlines, &mut call).await?;
-        return Box::pin(collected(exchange, client, group, deployment, call, more, reading)).await;
+        return match reading {
+            Reading::Translated(back @ WayBack::Chat(_)) if more && call.data_is_last() => {
+                Ok(translated_in_place(exchange, deployment, call, back)?)
+            }
+            reading => Box::pin(collected(exchange, client, group, deployment, call, more, reading)).await,
+        };
     }
     if outgoing.entry.answers_json() {
         if !head.is_json() && !head.content_type.is_empty() {
@@ -449,7 +454,8 @@ impl Exchange<'_> {
     pub fn facts(&self, outgoing: &Outgoing<'_>) -> Facts {
         let record = &self.settlement.record;
         Facts {
-            id: String::from_utf8_lossy(&record.request_id.text()).into_owned(),
+            // Which is ASCII.
+            id: String::from_utf8(record.request_id.text().to_vec()).unwrap_or_default(),
             model: outgoing.model_asked.to_owned(),
             created_s: record.at_us / 1_000_000,
             usage_asked: outgoing.usage_asked(),

@@ -176,6 +176,18 @@ pub(super) async fn collected<D: Downstream>(
     Ok(Progress::Whole(Whole::Collected(passed)))
 }
 
+/// A model's answer of which all came in one read: it is translated from there.
+pub(super) fn translated_in_place(
+    exchange: &mut Exchange<'_>,
+    deployment: &Deployment,
+    call: Call,
+    back: WayBack,
+) -> Result<Progress, Upstream> {
+    let rendered = translated(exchange, deployment, back, call.data())?;
+    call.consume_and_finish();
+    Ok(Progress::Whole(Whole::Collected(rendered)))
+}
+
 /// An answer in the client's form, and what it cost.
 fn translated(
     exchange: &mut Exchange<'_>,
