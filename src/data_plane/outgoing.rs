@@ -394,7 +394,7 @@ impl<'r> Outgoing<'r> {
     fn other_lines(&self, upstream: Option<UpstreamWire>) -> Vec<u8> {
         let takes_betas = self.entry.endpoint == ApiEndpoint::Messages
             && matches!(upstream, Some(UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict));
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(self.forward.len() + ANTHROPIC_VERSION.len());
         for line in self.forward.split_inclusive(|byte| *byte == b'\n') {
             let is_theirs = line.starts_with(b"anthropic-") || line.starts_with(b"openai-");
             if !is_theirs || takes_betas && line.starts_with(b"anthropic-beta:") {
