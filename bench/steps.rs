@@ -8,7 +8,8 @@
 //! `relay-chunk` (pass on one event of a stream, each of which says something else),
 //! `unframe-chunk` (its chunked coding), `chunk` (judge one event by itself), `facts` (the same after the scan), `failure` (write one);
 //! `to-*` (a chat request parsed and composed in another dialect; `to-openai-*` is what `to-anthropic-*` made, on its way back), `from-*` (a whole
-//! answer of another dialect rendered for a chat client, with the white space of the golden answers, `compact` without, as Anthropic sends it),
+//! answer of another dialect rendered for a chat client, with the white space of the golden answers, `compact` without, as Anthropic sends it,
+//! `known` the same where it differs from the last in id, text and tokens),
 //! `relay-from-*` (one event of a stream, the same way), `relay-to-anthropic` (one of OpenAI's for a client of Anthropic's dialect);
 //! `settle` (open and close a settlement), `histogram` (record one value), `log-line`.
 //!
@@ -26,6 +27,7 @@ use ringway::{
         upstream::{self, answer_head::AnswerHead},
     },
     dialects::{
+        anthropic_messages::read::KnownMessage,
         canonical::{self, ModelTraits, Notes, Target},
         endpoints::{self, ApiEndpoint},
         multipart::ModelFinder,
@@ -146,6 +148,7 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
         step("from-anthropic-compact", || {
             rendered(UpstreamWire::AnthropicMessages, black_box(ANTHROPIC_COMPACT.as_bytes()))
         }),
+        step("from-anthropic-known", rendered_known(ANTHROPIC_COMPACT)),
         step("from-gemini", || rendered(UpstreamWire::GeminiContent, black_box(GEMINI_ANSWER))),
         Step {
             parts: PARTS,
@@ -253,19 +256,22 @@ fn judge(text: &[u8]) -> impl FnMut() {
     }
 }
 
+/// Answers like this one that differ in id, time, text and tokens. About as long.
+fn alike(answer: &str) -> Vec<String> {
+    let words = ["A ring", "Rings,\\nall of them,", "It", "\\\"Ring\\\"", "A naïve answer"];
+    let other = |number: usize| {
+        let text = answer.replace("A ring", words[number % words.len()]);
+        let text = text.replace("1763683200", &(1_763_683_200 + number).to_string());
+        text.replace("AbC", &format!("a{number}C"))
+            .replace(":210,", &format!(":{},", 7 * number))
+            .replace("219", "2190")
+    };
+    (0..20).map(other).collect()
+}
+
 /// Answers of one deployment, one after the other.
 fn known(answer: &str) -> impl FnMut() {
-    // About as long as the one that `answer` reads.
-    let words = ["A ring", "Rings,\\nall of them,", "It", "\\\"Ring\\\"", "A naïve answer"];
-    let texts: Vec<_> = (0..20)
-        .map(|number| {
-            let text = answer.replace("A ring", words[number % words.len()]);
-            let text = text.replace("1763683200", &(1_763_683_200 + number).to_string());
-            text.replace("AbC", &format!("a{number}C"))
-                .replace(":210,", &format!(":{},", 7 * number))
-                .replace("219", "2190")
-        })
-        .collect();
+    let texts = alike(answer);
     let mut known_answers = KnownAnswers::default();
     for text in &texts[..2] {
         let scan = scan(&answer::MEMBERS, text.as_bytes()).expect("well-formed");
@@ -403,6 +409,24 @@ fn rendered(upstream: UpstreamWire, text: &[u8]) {
     let mut out = Vec::with_capacity(1024);
     black_box(&translation(upstream).whole(text, &mut out).expect("an answer"));
     black_box(&out);
+}
+
+/// The same of answers of one deployment, one after the other.
+fn rendered_known(answer: &str) -> impl FnMut() {
+    let (texts, mut known) = (alike(answer), KnownMessage::default());
+    let mut render = move |number: usize| {
+        let mut out = Vec::with_capacity(1024);
+        let text = black_box(texts[number % texts.len()].as_bytes());
+        let translation = translation(UpstreamWire::AnthropicMessages);
+        black_box(&translation.whole_like(Some(&mut known), text, &mut out).expect("an answer"));
+        black_box(&out);
+    };
+    (0..2).for_each(&mut render);
+    let mut number = 1;
+    move || {
+        number += 1;
+        render(number);
+    }
 }
 
 /// Events of a stream that is under way, each by itself.
