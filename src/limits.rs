@@ -33,6 +33,7 @@ pub const EMBEDDINGS_HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How much of an answer with pictures is held back where they go from one API's form into another's. Google's largest, of 16 million
 /// pixels, are about 20 MB as PNG and 27 MB as base64; of the usual size, with 2 MB, it is eight and more.
 pub const IMAGES_HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Deployments of which a shard remembers what their last answer was like, 4 KiB at most for each. Two that share a place are read in
 /// full where their answers take turns.
 pub const KNOWN_DEPLOYMENTS_MAX: usize = 8;

@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub messages: Vec<Message<'a>>,
     pub tools: Vec<Tool<'a>>,
     pub tool_choice: Option<ToolChoice<'a>>,
+    /// The client knows OpenAI's functions of before there were tools, and wants its calls in that form. What is asked is the same.
+    pub wants_function_calls: bool,
     /// May the model call several tools in one turn?
     pub parallel_tool_calls: Option<bool>,
     pub output: OutputFormat<'a>,
@@ -476,6 +478,17 @@ pub struct Adapted {
     pub names: Vec<(Box<str>, Box<str>)>,
     /// Of each answer's calls only the first is passed on: the upstream cannot be told to make one at a time.
     pub one_call: bool,
+    /// In which form the client gets its calls, if not in the usual one. Boxed, as few requests have it.
+    pub call_forms: Option<Box<CallForms>>,
+}
+
+/// How calls are written for a client of OpenAI's Chat Completions, which knows more than one form.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallForms {
+    /// The client's names of tools whose input is a text: their calls are `custom`.
+    pub text_tools: Vec<Box<str>>,
+    /// A choice has one call at most, and it is a `function_call`, of before there were tools.
+    pub as_function_call: bool,
 }
 
 /// The client's request is not what its dialect demands. The client is to blame.

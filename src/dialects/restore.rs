@@ -27,7 +27,7 @@ pub struct Restore {
 
 impl Restore {
     pub fn new(adapted: Adapted) -> Restore {
-        let Adapted { answer_tool, names, one_call } = &adapted;
+        let Adapted { answer_tool, names, one_call, call_forms: _ } = &adapted;
         let is_idle = answer_tool.is_none() && names.is_empty() && !one_call;
         Restore { adapted, is_idle, ..Restore::default() }
     }

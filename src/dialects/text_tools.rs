@@ -21,6 +21,18 @@ pub fn are_in(request: &Request<'_>) -> bool {
         || parts.any(|part| matches!(&part.body, PartBody::ToolCall(call) if matches!(call.input, ToolInput::Text(_))))
 }
 
+/// The names of the tools whose input is a text.
+pub fn names(request: &Request<'_>) -> Vec<Box<str>> {
+    let name = |tool: &Tool<'_>| match tool {
+        Tool::Other { kind, raw, .. } if kind.says("custom") => {
+            let tool = Value::root(&raw.0);
+            Some(tool.some("custom").unwrap_or(tool).get("name")?.text()?.decoded().into())
+        }
+        _ => None,
+    };
+    request.tools.iter().filter_map(name).collect()
+}
+
 /// Makes functions of the tools whose input is a text, and objects of the inputs of their earlier calls. Answers the tools' names.
 pub fn as_functions(request: &mut Request<'_>, notes: &mut Notes) -> Vec<Box<str>> {
     let mut names = Vec::new();

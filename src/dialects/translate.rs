@@ -13,14 +13,15 @@ use super::{
         event_stream::{self, Kind},
     },
     canonical::{
-        Adapted, ErrorClass, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request, Target,
-        Unsupported, Usage,
+        Adapted, CallForms, ErrorClass, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request,
+        Target, Unsupported, Usage,
     },
     cohere_chat, estimate, gemini,
     ollama::{self, lines},
     openai_chat::{self, pass_through::Verdict},
     openai_responses::{self, echo::Echo},
     restore::Restore,
+    text_tools,
     wire::{ClientWire, UpstreamWire},
 };
 use crate::{error::Failure, limits::SSE_EVENT_BYTES_MAX, sse::split::Splitter};
@@ -55,7 +56,7 @@ pub fn compose(
     notes: &mut Notes,
     out: &mut Vec<u8>,
 ) -> Result<Adapted, Unsupported> {
-    match upstream {
+    let mut adapted = match upstream {
         UpstreamWire::OpenAiChat => openai_chat::compose::compose(request, target, notes, out),
         UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict | UpstreamWire::AnthropicInvoke => {
             anthropic_messages::compose::compose(request, target, notes, out)
@@ -65,7 +66,13 @@ pub fn compose(
         UpstreamWire::OpenAiResponses => openai_responses::compose::compose(request, target, notes, out),
         UpstreamWire::CohereChat => cohere_chat::compose::compose(request, target, notes, out),
         UpstreamWire::OllamaChat => ollama::compose::compose(request, target, notes, out),
-    }
+    }?;
+    let as_function_call = request.wants_function_calls;
+    let forms = CallForms { text_tools: text_tools::names(request), as_function_call };
+    adapted.call_forms = (forms != CallForms::default()).then(|| Box::new(forms));
+    // The form has room for one call.
+    adapted.one_call |= as_function_call;
+    Ok(adapted)
 }
 
 /// The path below the provider's base URL.
@@ -196,9 +203,11 @@ enum StreamRenderer {
 }
 
 impl StreamRenderer {
-    fn new(client: ClientWire, facts: Facts, echo: Option<Echo>) -> StreamRenderer {
+    fn new(client: ClientWire, facts: Facts, echo: Option<Echo>, forms: CallForms) -> StreamRenderer {
         match client {
-            ClientWire::OpenAiChat => StreamRenderer::OpenAiChat(openai_chat::render::Stream::new(facts)),
+            ClientWire::OpenAiChat => {
+                StreamRenderer::OpenAiChat(openai_chat::render::Stream::with_calls_as(forms, facts))
+            }
             ClientWire::OpenAiResponses => {
                 let echo = echo.unwrap_or_default();
                 StreamRenderer::OpenAiResponses(openai_responses::render::Stream::repeating(facts, echo))
@@ -241,9 +250,11 @@ enum WholeRenderer {
 }
 
 impl WholeRenderer {
-    fn new(client: ClientWire, facts: Facts, echo: Option<Echo>) -> WholeRenderer {
+    fn new(client: ClientWire, facts: Facts, echo: Option<Echo>, forms: CallForms) -> WholeRenderer {
         match client {
-            ClientWire::OpenAiChat => WholeRenderer::OpenAiChat(openai_chat::render::Whole::new(facts)),
+            ClientWire::OpenAiChat => {
+                WholeRenderer::OpenAiChat(openai_chat::render::Whole::with_calls_as(forms, facts))
+            }
             ClientWire::OpenAiResponses => {
                 let echo = echo.unwrap_or_default();
                 WholeRenderer::OpenAiResponses(openai_responses::render::Whole::repeating(facts, echo))
@@ -345,7 +356,8 @@ impl Translation {
         text: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Translated, Malformed> {
-        let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo);
+        let forms = self.call_forms();
+        let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo, forms);
         let mut restore = Restore::new(self.adapted).with_text_tools(self.text_tools);
         let (mut usage, mut error, mut said_bytes) = (None, None, 0);
         whole_like(self.upstream, known, text, &mut |event| {
@@ -374,13 +386,21 @@ impl Translation {
         Ok(Translated::Answer { usage, said_bytes })
     }
 
+    /// In which form the client gets its calls: a tool that takes a text is one whatever it went upstream as.
+    fn call_forms(&self) -> CallForms {
+        let mut forms = self.adapted.call_forms.as_deref().cloned().unwrap_or_default();
+        forms.text_tools.extend(self.text_tools.iter().cloned());
+        forms
+    }
+
     /// A stream in the client's form.
     pub fn stream(self) -> TranslatedStream {
+        let forms = self.call_forms();
         TranslatedStream {
             frames: Frames::new(self.upstream),
             reader: Reader::new(self.upstream),
             restore: Restore::new(self.adapted).with_text_tools(self.text_tools),
-            renderer: StreamRenderer::new(self.client, self.facts, self.echo),
+            renderer: StreamRenderer::new(self.client, self.facts, self.echo, forms),
             told: Told::of(self.prompt),
         }
     }

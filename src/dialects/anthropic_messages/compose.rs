@@ -138,6 +138,8 @@ impl Composer<'_> {
             stream,
             // Anthropic always tells the usage.
             stream_usage: _,
+            // It is about the answer.
+            wants_function_calls: _,
             user,
             extras,
         } = request;

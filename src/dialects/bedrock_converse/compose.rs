@@ -128,6 +128,8 @@ impl Composer<'_> {
             stream: _,
             // Converse always tells the usage.
             stream_usage: _,
+            // It is about the answer.
+            wants_function_calls: _,
             user,
             extras,
         } = request;

@@ -4,12 +4,16 @@
 use super::*;
 use crate::{
     dialects::{
-        anthropic_messages, fixtures, gemini, openai_chat, openai_responses, translate,
+        anthropic_messages, fixtures, gemini, openai_chat,
+        openai_chat::pass_through::Verdict,
+        openai_responses, text_tools,
+        translate::{self, Translation},
         wire::{ClientWire, UpstreamWire},
     },
     sse::split::Splitter,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
+use serde_json::{Value, json};
 
 /// The dialects that have both doors.
 const BOTH_WAYS: [(ClientWire, UpstreamWire); 4] = [
@@ -154,13 +158,13 @@ fn meaning(request: &Request<'_>) -> Vec<String> {
                 format!("shows {} {}", media_type.decoded(), base64.decoded())
             }
             PartBody::ToolCall(ToolCall { id, name, input: ToolInput::Object(input), .. }) => {
-                format!("calls {} {} {}", id.decoded(), name.decoded(), json(input))
+                format!("calls {} {} {}", id.decoded(), name.decoded(), parsed(input))
             }
             PartBody::ToolResult(ToolResult { call_id, content, object, is_error, .. }) => {
                 // Gemini's results are objects: a text that is one stands as it is, any other under a name.
-                let mut said = serde_json::Value::String(texts(content).concat());
+                let mut said = Value::String(texts(content).concat());
                 if let Some(object) = object {
-                    let object = json(object);
+                    let object = parsed(object);
                     said = object.get("output").or(object.get("result")).unwrap_or(&object).clone();
                 }
                 if let Some(object) = said.as_str().and_then(|text| serde_json::from_str(text).ok()) {
@@ -174,7 +178,7 @@ fn meaning(request: &Request<'_>) -> Vec<String> {
     for tool in &request.tools {
         let Tool::Function(tool) = tool else { panic!("{tool:?}") };
         let description = tool.description.as_ref().map(Text::decoded).unwrap_or_default();
-        let schema = tool.schema.as_ref().map(json).unwrap_or_default();
+        let schema = tool.schema.as_ref().map(parsed).unwrap_or_default();
         lines.push(format!("tool {} {description:?} {schema}", tool.name.decoded()));
     }
     let choice = request.tool_choice.as_ref().unwrap_or(&ToolChoice::Auto);
@@ -186,7 +190,7 @@ fn meaning(request: &Request<'_>) -> Vec<String> {
         other => format!("tool choice {other:?}"),
     });
     lines.push(match &request.output {
-        OutputFormat::Schema(output) => format!("schema {}", json(&output.schema)),
+        OutputFormat::Schema(output) => format!("schema {}", parsed(&output.schema)),
         other => format!("{other:?}"),
     });
     let number =
@@ -196,7 +200,7 @@ fn meaning(request: &Request<'_>) -> Vec<String> {
     lines
 }
 
-fn json(raw: &Raw<'_>) -> serde_json::Value {
+fn parsed(raw: &Raw<'_>) -> Value {
     serde_json::from_slice(&raw.0).expect("JSON")
 }
 
@@ -316,6 +320,223 @@ proptest! {
         ];
         for (dialect, again) in read.iter().flatten() {
             prop_assert_eq!(again, &meant, "{}", dialect);
+        }
+    }
+}
+
+// ---- forms of calls ----
+
+/// What a client says that has tools of the form, and what it gets of a call of the function `f` and one of the tool with a text `t`.
+struct Form {
+    client: ClientWire,
+    request: &'static str,
+    /// The canonical names that the model is to call; an empty one is not called.
+    function: &'static str,
+    text_tool: &'static str,
+    expected: fn(&str, &str) -> Value,
+}
+
+const FORMS: [Form; 3] = [
+    Form {
+        client: ClientWire::OpenAiChat,
+        request: r#"{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}},
+            {"type":"custom","custom":{"name":"t","format":{"type":"grammar","grammar":{"syntax":"regex","definition":".*"}}}}]}"#,
+        function: "f",
+        text_tool: "t",
+        expected: |object, text| {
+            json!([
+                {"type":"function","function":{"name":"f","arguments":object}},
+                {"type":"custom","custom":{"name":"t","input":text}},
+                "tool_calls"
+            ])
+        },
+    },
+    Form {
+        client: ClientWire::OpenAiChat,
+        request: r#"{"messages":[{"role":"user","content":"x"}],"functions":[{"name":"f"}]}"#,
+        function: "f",
+        text_tool: "",
+        expected: |object, _| json!([{"name":"f","arguments":object}, "function_call"]),
+    },
+    Form {
+        client: ClientWire::OpenAiResponses,
+        request: r#"{"input":"x","tools":[{"type":"function","name":"g_f","parameters":null},{"type":"namespace","name":"g",
+            "description":"d","tools":[{"type":"function","name":"f"},{"type":"custom","name":"t"}]}]}"#,
+        function: "g.f",
+        text_tool: "g.t",
+        expected: |object, text| {
+            json!([
+                {"type":"function_call","namespace":"g","name":"f","arguments":object},
+                {"type":"custom_tool_call","namespace":"g","name":"t","input":text},
+            ])
+        },
+    },
+];
+
+/// What an upstream answers, whole and as a stream, whose model calls the tools, with inputs in pieces; and the way back to the client.
+fn answered_by(
+    form: &Form,
+    upstream: UpstreamWire,
+    inputs: [(&str, &str); 2],
+    piece: usize,
+) -> (Translation, Vec<u8>, Vec<u8>) {
+    let mut request = translate::parse(form.client, form.request.as_bytes()).expect("a request");
+    let target = Target { model: "m", traits: ModelTraits::default(), drops: false };
+    let (mut notes, mut body) = (Notes::default(), Vec::new());
+    let knows_texts = matches!(upstream, UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses);
+    let text_tools = if knows_texts { Vec::new() } else { text_tools::as_functions(&mut request, &mut notes) };
+    let adapted = translate::compose(upstream, &request, &target, &mut notes, &mut body).expect("composed");
+
+    let upstream_name = |client: &str| {
+        let renamed = adapted.names.iter().find(|(_, name)| **name == *client);
+        renamed.map_or(client, |(upstream, _)| upstream).to_owned()
+    };
+    let wrapped = json!({ "input": inputs[1].1 }).to_string();
+    let text = if knows_texts { inputs[1].1 } else { &wrapped };
+    let mut events = vec![Event::Start { id: Text::plain("x"), model: Text::plain("m") }];
+    let calls = [(inputs[0].0, inputs[0].1), (inputs[1].0, text)];
+    for (call, (tool, input)) in (0..).zip(calls.into_iter().filter(|(tool, _)| !tool.is_empty())) {
+        let (id, name) = (Text::plain(format!("call_{call}")), Text::plain(upstream_name(tool)));
+        events.push(Event::ToolCall { choice: 0, call, id, name, signature: None });
+        let letters: Vec<_> = input.chars().collect();
+        let fragments = letters.chunks(piece).map(|piece| Text::plain(piece.iter().collect::<String>()));
+        events.extend(fragments.map(|fragment| Event::ToolArguments { choice: 0, call, fragment }));
+    }
+    events.extend([Event::Finish { choice: 0, reason: Finish::ToolCalls }, Event::Usage(Usage::default()), Event::End]);
+
+    let texts = if form.text_tool.is_empty() { Vec::new() } else { vec![upstream_name(form.text_tool).into()] };
+    let forms = CallForms { text_tools: texts, as_function_call: false };
+    let echo = openai_responses::echo::Echo::of(&body);
+    macro_rules! rendered {
+        ($dialect:ident, $constructor:ident, $($given:expr),*) => {{
+            let mut whole = $dialect::render::Whole::$constructor($($given.clone()),*);
+            let mut stream = $dialect::render::Stream::$constructor($($given.clone()),*);
+            let (mut answer, mut streamed) = (Vec::new(), Vec::new());
+            for event in &events {
+                whole.event(event);
+                stream.event(event, &mut streamed);
+            }
+            whole.finish(&mut answer);
+            (answer, streamed)
+        }};
+    }
+    let (answer, streamed) = match upstream {
+        UpstreamWire::OpenAiChat => rendered!(openai_chat, with_calls_as, forms, facts()),
+        UpstreamWire::OpenAiResponses => rendered!(openai_responses, repeating, facts(), echo),
+        UpstreamWire::AnthropicMessages => rendered!(anthropic_messages, new, facts()),
+        _ => rendered!(gemini, new, facts()),
+    };
+    let translation = Translation {
+        client: form.client,
+        upstream,
+        adapted,
+        text_tools,
+        facts: facts(),
+        echo: Some(openai_responses::echo::Echo::of(form.request.as_bytes())),
+        in_array: false,
+        prompt: translate::Prompt { bytes: std::rc::Rc::new(form.request.as_bytes().to_vec()), start: 0 },
+        calls: 1,
+    };
+    (translation, answer, streamed)
+}
+
+/// The calls that a client got, without their ids, and how Chat Completions says that there are some.
+fn got(client: ClientWire, answer: &Value) -> Value {
+    let without_ids = |call: &Value| {
+        let mut call = call.clone();
+        call.as_object_mut()
+            .expect("a call")
+            .retain(|name, _| !["id", "call_id", "status", "index"].contains(&&**name));
+        call
+    };
+    let list = |calls: &Value| calls.as_array().into_iter().flatten().map(without_ids).collect::<Vec<_>>();
+    if client == ClientWire::OpenAiResponses {
+        return list(&answer["output"]).into();
+    }
+    let choice = &answer["choices"][0];
+    let mut calls = list(&choice["message"]["tool_calls"]);
+    calls.extend(choice["message"].get("function_call").cloned());
+    calls.push(choice["finish_reason"].clone());
+    calls.into()
+}
+
+/// A stream of either of OpenAI's dialects, put together as their clients do it.
+fn put_together(client: ClientWire, stream: &[u8]) -> Value {
+    let stream = String::from_utf8(stream.to_vec()).expect("UTF-8");
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+    let events: Vec<Value> = data.map(|data| serde_json::from_str(data).expect("JSON")).collect();
+    if client == ClientWire::OpenAiResponses {
+        return events.last().expect("an end")["response"].clone();
+    }
+    fn add(whole: &mut Value, delta: &Value) {
+        match (whole, delta) {
+            (Value::String(whole), Value::String(more)) => whole.push_str(more),
+            (Value::Object(whole), Value::Object(delta)) => {
+                for (name, value) in delta {
+                    match whole.get_mut(name) {
+                        Some(whole) if name != "index" => add(whole, value),
+                        _ => drop(whole.insert(name.clone(), value.clone())),
+                    }
+                }
+            }
+            (Value::Array(whole), Value::Array(delta)) => {
+                for value in delta {
+                    match whole.iter_mut().find(|known| known["index"] == value["index"]) {
+                        Some(known) => add(known, value),
+                        None => whole.push(value.clone()),
+                    }
+                }
+            }
+            (whole, delta) => *whole = delta.clone(),
+        }
+    }
+    let (mut message, mut finish) = (json!({}), Value::Null);
+    for choice in events.iter().flat_map(|event| event["choices"].as_array().into_iter().flatten()) {
+        add(&mut message, &choice["delta"]);
+        if !choice["finish_reason"].is_null() {
+            finish = choice["finish_reason"].clone();
+        }
+    }
+    json!({"choices": [{"message": message, "finish_reason": finish}]})
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A client gets the calls of its tools in the form that it offered them in, whatever the upstream makes of them.
+    #[test]
+    fn calls_come_back_in_the_form_of_their_tools(object in object(), text in text(), piece in 1..9usize) {
+        let object = String::from_utf8_lossy(&object.0).into_owned();
+        let text = text.decoded().into_owned();
+        for form in &FORMS {
+            for (_, upstream) in BOTH_WAYS {
+                let inputs = [(form.function, &*object), (form.text_tool, &*text)];
+                let (translation, answer, streamed) = answered_by(form, upstream, inputs, piece);
+                let mut whole = Vec::new();
+                translation.clone().whole(&answer, &mut whole).expect("an answer");
+                let whole: Value = serde_json::from_slice(&whole).expect("JSON");
+                let (mut stream, mut events) = (translation.stream(), Vec::new());
+                let verdict = stream.feed(&streamed, &mut events);
+                prop_assert!(matches!(verdict, Verdict::Complete | Verdict::More), "{:?}: {:?}", upstream, verdict);
+                if verdict == Verdict::More {
+                    prop_assert_eq!(stream.end(&mut events), Verdict::Complete);
+                }
+                for answer in [whole, put_together(form.client, &events)] {
+                    let mut got = got(form.client, &answer);
+                    let mut expected = (form.expected)(&object, &text);
+                    // Some upstreams carry the object itself: its white space and the form of its numbers are theirs.
+                    for calls in [&mut got, &mut expected] {
+                        for call in calls.as_array_mut().into_iter().flatten() {
+                            let at = ["/function/arguments", "/arguments"].into_iter().find(|at| call.pointer(at).is_some());
+                            let arguments = at.and_then(|at| call.pointer_mut(at));
+                            if let Some(arguments) = arguments {
+                                *arguments = serde_json::from_str(arguments.as_str().expect("a text")).expect("an object");
+                            }
+                        }
+                    }
+                    prop_assert_eq!(got, expected, "{:?} from {:?}", form.client, upstream);
+                }
+            }
         }
     }
 }

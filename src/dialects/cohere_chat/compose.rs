@@ -91,6 +91,8 @@ impl Composer<'_> {
             stream,
             // The last event always tells it.
             stream_usage: _,
+            // It is about the answer.
+            wants_function_calls: _,
             user,
             extras,
         } = request;

@@ -73,6 +73,8 @@ pub fn compose(
         stream: _,
         // Usage is part of every increment.
         stream_usage: _,
+        // It is about the answer.
+        wants_function_calls: _,
         user,
         extras,
     } = request;

@@ -60,6 +60,8 @@ pub fn compose(
         stream,
         // We ask for usage whatever the client does.
         stream_usage: _,
+        // It is about the answer.
+        wants_function_calls: _,
         user,
         extras,
     } = request;

@@ -184,6 +184,7 @@ impl<'a> Body<'a> {
         }
         if let Some(list) = self.functions {
             tools::read_functions(list, &at("functions"), request)?;
+            request.wants_function_calls = self.tools.is_none();
         }
         request.tool_choice = match (self.tool_choice, self.function_call) {
             (Some(choice), _) => Some(tools::choice(choice, &at("tool_choice"))?),

@@ -4,10 +4,13 @@
 //! proves them stands in `thinking_blocks`, and the proof of a call in its `extra_content` (see [`super::signatures`]). Strings
 //! are copied as they were escaped.
 //!
+//! A call of a tool whose input is a text is a `custom` one. A client that sent `functions` gets `function_call`, which has no id and no place
+//! for a proof, and is the only one of its choice.
+//!
 //! Every member that OpenAI's schema requires is there, as null where there is nothing: `refusal`, `logprobs`, in chunks `usage` if
 //! usage was asked for.
 
-use crate::dialects::canonical::{ErrorClass, Finish, ProviderError, Usage};
+use crate::dialects::canonical::{CallForms, ErrorClass, Finish, ProviderError, Usage};
 use crate::json::piece::Text;
 use crate::json::strings;
 use crate::json::write::Writer;
@@ -32,11 +35,12 @@ fn write_identity(json: &mut Writer<'_>, facts: &crate::dialects::canonical::Fac
 }
 
 /// The value of `finish_reason`; one that is not known is carried.
-fn write_finish(json: &mut Writer<'_>, finish: &Finish<'_>) {
+fn write_finish(json: &mut Writer<'_>, finish: &Finish<'_>, forms: &CallForms) {
     let name: &[u8] = match finish {
         Finish::Stop | Finish::StopSequence(_) => br#""stop""#,
         // A paused turn is cut short too; what there is of it can be sent again.
         Finish::Length | Finish::ContextFull | Finish::Pause => br#""length""#,
+        Finish::ToolCalls if forms.as_function_call => br#""function_call""#,
         Finish::ToolCalls => br#""tool_calls""#,
         Finish::ContentFilter => br#""content_filter""#,
         Finish::Other(reason) => {
@@ -108,6 +112,14 @@ fn error_words(class: ErrorClass) -> (&'static str, &'static str, &'static str) 
             ("invalid_request_error", "unsupported_parameter", "The model does not know something that was asked for.")
         }
         ErrorClass::Server => ("server_error", "upstream_error", "The model's provider failed."),
+    }
+}
+
+impl CallForms {
+    /// Is the call of this tool one with a text?
+    #[inline]
+    fn is_text(&self, name: &Text<'_>) -> bool {
+        self.text_tools.iter().any(|tool| name.says(tool))
     }
 }
 

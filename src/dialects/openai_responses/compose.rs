@@ -75,6 +75,8 @@ fn append(
         stream,
         // A stream's last event has the usage, asked for or not.
         stream_usage: _,
+        // It is about the answer.
+        wants_function_calls: _,
         user,
         extras,
     } = request;

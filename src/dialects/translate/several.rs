@@ -22,7 +22,8 @@ impl Translation {
     /// # Errors
     /// One of them is no answer.
     pub fn whole_of(self, texts: &[Vec<u8>], out: &mut Vec<u8>) -> Result<Translated, Malformed> {
-        let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo);
+        let forms = self.call_forms();
+        let mut renderer = WholeRenderer::new(self.client, self.facts, self.echo, forms);
         let (mut sum, mut error) = (None, None);
         let (mut all_said_bytes, mut is_counted) = (0, true);
         for (lane, text) in (0..).zip(texts) {
@@ -65,7 +66,8 @@ impl Translation {
 
     /// As `stream`, for the answers of several calls, which come as [`crate::dialects::lanes`].
     pub fn streams(self) -> SeveralStreams {
-        let renderer = StreamRenderer::new(self.client, self.facts, self.echo);
+        let forms = self.call_forms();
+        let renderer = StreamRenderer::new(self.client, self.facts, self.echo, forms);
         let merged =
             Merged { renderer, has_begun: false, open: self.calls.into(), usages: vec![None; self.calls.into()] };
         let merged = Rc::new(RefCell::new(merged));

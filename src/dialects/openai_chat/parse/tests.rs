@@ -309,8 +309,11 @@ fn tools_and_which_may_be_called() {
     let legacy = json!({"messages":[],"functions":[{"name":"f"}],"function_call":{"name":"f"}});
     parsed(legacy, |request| {
         assert!(matches!(&request.tools[0], Tool::Function(function) if same(&function.name, "f")));
-        assert!(matches!(request.tool_choice, Some(ToolChoice::Tool(name)) if same(&name, "f")));
+        assert!(matches!(&request.tool_choice, Some(ToolChoice::Tool(name)) if same(name, "f")));
+        assert!(request.wants_function_calls);
     });
+    let both = json!({"messages":[],"functions":[{"name":"f"}],"tools":[]});
+    parsed(both, |request| assert!(!request.wants_function_calls, "who knows tools gets calls of tools"));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! After an error there is no end marker, as SDKs have it.
 
 use super::{write_call_id, write_error, write_finish, write_identity, write_usage};
-use crate::dialects::canonical::{Event, Facts, Origin, Signature, Usage};
+use crate::dialects::canonical::{CallForms, Event, Facts, Origin, Signature, Usage};
 use crate::dialects::openai_chat::signatures;
 use crate::json::piece::Text;
 use crate::json::write::Writer;
@@ -28,15 +28,24 @@ pub struct Stream {
     failed: bool,
     /// Calls that have no arguments yet: choice, call. At most as many as a reader lets through.
     bare_calls: Vec<(u32, u32)>,
+    forms: CallForms,
+    /// Calls with a text. As many at most.
+    text_calls: Vec<(u32, u32)>,
 }
 
 impl Stream {
     pub fn new(facts: Facts) -> Stream {
+        Stream::with_calls_as(CallForms::default(), facts)
+    }
+
+    /// A stream whose calls have the forms that its client knows.
+    pub fn with_calls_as(forms: CallForms, facts: Facts) -> Stream {
         let mut head = b"data: ".to_vec();
         let mut json = Writer::new(&mut head);
         write_identity(&mut json, &facts, br#"","object":"chat.completion.chunk","created":"#);
         json.name("choices").json(CHOICE);
-        Stream { facts, head, begun: 0, usage: None, failed: false, bare_calls: Vec::new() }
+        let (bare_calls, text_calls) = (Vec::new(), Vec::new());
+        Stream { facts, head, begun: 0, usage: None, failed: false, bare_calls, forms, text_calls }
     }
 
     /// Appends the chunk that `event` is, if it is one.
@@ -52,17 +61,27 @@ impl Stream {
             Event::SealedThinking { choice, signature } => self.thinking_block(*choice, signature, true, out),
             Event::ToolCall { choice, call, id, name, signature } => {
                 self.begin(*choice, out);
+                let is_text = self.forms.is_text(name);
                 let mut json = self.open_delta(*choice, out);
+                if self.forms.as_function_call {
+                    json.name("function_call").open_object().name("name").text(name);
+                    json.name("arguments").string("").close_object();
+                    self.close_delta(out);
+                    self.bare_calls.push((*choice, *call));
+                    return;
+                }
                 json.name("tool_calls").open_array().open_object().name("index").number(u64::from(*call));
                 write_call_id(json.name("id"), id, &self.facts.id, *choice, *call);
-                json.name("type").string("function").name("function").open_object().name("name").text(name);
-                json.name("arguments").string("").close_object();
+                let (kind, input) = if is_text { ("custom", "input") } else { ("function", "arguments") };
+                json.name("type").string(kind).name(kind).open_object().name("name").text(name);
+                json.name(input).string("").close_object();
                 if let Some(signature) = signature {
                     write_thought_signature(&mut json, signature);
                 }
                 json.close_object().close_array();
                 self.close_delta(out);
-                self.bare_calls.push((*choice, *call));
+                // A text may be empty, and arguments may not.
+                if is_text { &mut self.text_calls } else { &mut self.bare_calls }.push((*choice, *call));
             }
             Event::ToolArguments { choice, call, fragment } => {
                 if !fragment.is_empty() {
@@ -85,7 +104,7 @@ impl Stream {
                 self.fill_bare_calls(*choice, out);
                 let mut json = self.open_delta(*choice, out);
                 json.close_object().name("logprobs").null();
-                write_finish(json.name("finish_reason"), reason);
+                write_finish(json.name("finish_reason"), reason, &self.forms);
                 self.close_choice(out);
             }
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -116,8 +135,17 @@ impl Stream {
 
     fn arguments(&self, choice: u32, call: u32, fragment: &Text<'_>, out: &mut Vec<u8>) {
         let mut json = self.open_delta(choice, out);
+        if self.forms.as_function_call {
+            json.name("function_call").open_object().name("arguments").text(fragment).close_object();
+            self.close_delta(out);
+            return;
+        }
         json.name("tool_calls").open_array().open_object().name("index").number(u64::from(call));
-        json.name("function").open_object().name("arguments").text(fragment);
+        if self.text_calls.contains(&(choice, call)) {
+            json.name("custom").open_object().name("input").text(fragment);
+        } else {
+            json.name("function").open_object().name("arguments").text(fragment);
+        }
         json.close_object().close_object().close_array();
         self.close_delta(out);
     }

@@ -200,6 +200,73 @@ fn a_whole_answer_of_calls_says_null() {
 }
 
 #[test]
+fn a_tool_with_a_text_is_called_with_one() {
+    let forms = || CallForms { text_tools: vec!["f".into()], as_function_call: false };
+    let mut stream = Stream::with_calls_as(forms(), facts(false));
+    let mut whole = Whole::with_calls_as(forms(), facts(false));
+    let mut out = Vec::new();
+    // No text is a text, too, and no object.
+    for event in [start(), call(0, 0, "c0"), arguments(0, "a \""), call(0, 2, "c2"), finish(Finish::ToolCalls)] {
+        stream.event(&event, &mut out);
+        whole.event(&event);
+    }
+    let call = |call: Value| json!({"tool_calls":[call]});
+    let out = String::from_utf8(out).unwrap();
+    let chunks = out.split_terminator("\n\n").map(|event| serde_json::from_str(&event["data: ".len()..]).unwrap());
+    let deltas: Vec<_> = chunks.map(|chunk: Value| chunk["choices"][0]["delta"].clone()).collect();
+    assert_eq!(
+        deltas[1..],
+        [
+            call(json!({"index":0,"id":"c0","type":"custom","custom":{"name":"f","input":""}})),
+            call(json!({"index":0,"custom":{"input":"a \""}})),
+            call(json!({"index":2,"id":"c2","type":"custom","custom":{"name":"f","input":""}})),
+            json!({}),
+        ]
+    );
+    let mut out = Vec::new();
+    whole.finish(&mut out);
+    let answer: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(
+        answer["choices"][0]["message"]["tool_calls"],
+        json!([
+            {"id":"c0","type":"custom","custom":{"name":"f","input":"a \""}},
+            {"id":"c2","type":"custom","custom":{"name":"f","input":""}}
+        ])
+    );
+}
+
+#[test]
+fn a_client_of_functions_gets_a_function_call() {
+    let forms = || CallForms { as_function_call: true, ..CallForms::default() };
+    let mut stream = Stream::with_calls_as(forms(), facts(false));
+    let mut whole = Whole::with_calls_as(forms(), facts(false));
+    let mut out = Vec::new();
+    for event in [start(), call(0, 0, "c0"), finish(Finish::ToolCalls)] {
+        stream.event(&event, &mut out);
+        whole.event(&event);
+    }
+    let out = String::from_utf8(out).unwrap();
+    let chunks = out.split_terminator("\n\n").map(|event| serde_json::from_str(&event["data: ".len()..]).unwrap());
+    let choices: Vec<_> = chunks.map(|chunk: Value| chunk["choices"][0].clone()).collect();
+    let deltas: Vec<_> = choices.iter().map(|choice| &choice["delta"]).collect();
+    assert_eq!(
+        deltas[1..],
+        [
+            &json!({"function_call":{"name":"f","arguments":""}}),
+            &json!({"function_call":{"arguments":"{}"}}),
+            &json!({})
+        ]
+    );
+    assert_eq!(choices[3]["finish_reason"], "function_call");
+    let mut out = Vec::new();
+    whole.finish(&mut out);
+    let choice = &serde_json::from_slice::<Value>(&out).unwrap()["choices"][0];
+    assert_eq!(choice["message"]["function_call"], json!({"name":"f","arguments":"{}"}));
+    assert_eq!((choice["message"].get("tool_calls"), &choice["finish_reason"]), (None, &json!("function_call")));
+    assert_eq!(choice["message"]["content"], json!(null));
+}
+
+#[test]
 fn choices_are_apart_and_extras_have_their_places() {
     let raw = |raw: &'static str| Raw(raw.as_bytes().into());
     let events = [

@@ -2,7 +2,7 @@
 
 use super::stream::{write_thinking_block, write_thought_signature};
 use super::{write_call_id, write_finish, write_identity, write_usage};
-use crate::dialects::canonical::{Event, Facts, Finish, Signature, Usage};
+use crate::dialects::canonical::{CallForms, Event, Facts, Finish, Signature, Usage};
 use crate::json::piece::{Raw, Text};
 use crate::json::write::Writer;
 
@@ -12,6 +12,7 @@ pub struct Whole {
     facts: Facts,
     choices: Vec<Choice>,
     usage: Option<Usage>,
+    forms: CallForms,
 }
 
 /// One choice. What was said is kept escaped.
@@ -37,11 +38,18 @@ struct Call {
     name: Text<'static>,
     arguments: Vec<u8>,
     signature: Option<Signature<'static>>,
+    /// Its input is a text.
+    is_text: bool,
 }
 
 impl Whole {
     pub fn new(facts: Facts) -> Whole {
-        Whole { facts, choices: Vec::new(), usage: None }
+        Whole::with_calls_as(CallForms::default(), facts)
+    }
+
+    /// An answer whose calls have the forms that its client knows.
+    pub fn with_calls_as(forms: CallForms, facts: Facts) -> Whole {
+        Whole { facts, choices: Vec::new(), usage: None, forms }
     }
 
     /// Takes the next step of the answer. An error is not part of it: who sees one answers with that.
@@ -64,8 +72,9 @@ impl Whole {
                     origin: signature.origin,
                     value: signature.value.by_ref().into_owned(),
                 });
+                let is_text = self.forms.is_text(name);
                 let (id, name) = (id.by_ref().into_owned(), name.by_ref().into_owned());
-                let call = Call { call: *call, id, name, arguments: Vec::new(), signature };
+                let call = Call { call: *call, id, name, arguments: Vec::new(), signature, is_text };
                 self.choice(*choice).calls.push(call);
             }
             Event::ToolArguments { choice, call, fragment } => {
@@ -95,7 +104,7 @@ impl Whole {
             if !choice.blocks.is_empty() {
                 choice.end_block(None);
             }
-            choice.write(&mut json, index, &self.facts.id);
+            choice.write(&mut json, index, &self.facts.id, &self.forms);
         }
         json.close_array();
         if let Some(usage) = &self.usage {
@@ -137,7 +146,7 @@ impl Choice {
         self.block_from = self.reasoning.len();
     }
 
-    fn write(&self, json: &mut Writer<'_>, index: u32, answer: &str) {
+    fn write(&self, json: &mut Writer<'_>, index: u32, answer: &str, forms: &CallForms) {
         json.json(br#"{"index":"#).number(u64::from(index));
         json.json(br#""message":{"role":"assistant","content":"#);
         let says_nothing = self.content.is_empty() && !(self.calls.is_empty() && self.refusal.is_empty());
@@ -149,7 +158,9 @@ impl Choice {
         if !self.blocks.is_empty() {
             json.name("thinking_blocks").open_array().json(&self.blocks).close_array();
         }
-        if !self.calls.is_empty() {
+        if let Some(call) = self.calls.first().filter(|_| forms.as_function_call) {
+            call.write_function(json.name("function_call"));
+        } else if !self.calls.is_empty() {
             json.name("tool_calls").open_array();
             for call in &self.calls {
                 call.write(json, index, answer);
@@ -167,7 +178,7 @@ impl Choice {
             None => json.out.extend_from_slice(br#"},"logprobs":null,"finish_reason":"#),
         }
         match &self.finish {
-            Some(finish) => write_finish(json, finish),
+            Some(finish) => write_finish(json, finish, forms),
             None => {
                 json.null();
             }
@@ -179,14 +190,26 @@ impl Choice {
 impl Call {
     fn write(&self, json: &mut Writer<'_>, choice: u32, answer: &str) {
         write_call_id(json.open_object().name("id"), &self.id, answer, choice, self.call);
-        json.name("type").string("function").name("function").open_object().name("name").text(&self.name);
-        // A function without parameters was called without arguments, by some models without an object.
-        let arguments: &[u8] = if self.arguments.is_empty() { b"{}" } else { &self.arguments };
-        escaped_or_null(json.name("arguments"), arguments, false);
-        json.close_object();
+        json.name("type");
+        if self.is_text {
+            json.string("custom").name("custom").open_object().name("name").text(&self.name);
+            escaped_or_null(json.name("input"), &self.arguments, false);
+            json.close_object();
+        } else {
+            self.write_function(json.string("function").name("function"));
+        }
         if let Some(signature) = &self.signature {
             write_thought_signature(json, signature);
         }
+        json.close_object();
+    }
+
+    /// The function and its arguments.
+    fn write_function(&self, json: &mut Writer<'_>) {
+        json.open_object().name("name").text(&self.name);
+        // A function without parameters was called without arguments, by some models without an object.
+        let arguments: &[u8] = if self.arguments.is_empty() { b"{}" } else { &self.arguments };
+        escaped_or_null(json.name("arguments"), arguments, false);
         json.close_object();
     }
 }
