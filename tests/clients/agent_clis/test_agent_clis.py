@@ -1,11 +1,13 @@
 """The agents for the command line that npm serves, as they come, in front of Ringway with providers of every dialect.
 
 Each is told Ringway's address in its own way and runs without a terminal, in a home and a working folder that are thrown away. The
-simulated provider has it use a tool of its own, whose result must be in a later request before the answer is told.
+simulated provider has it use a tool of its own, whose result must be in a later request before the answer is told. What of its requests
+the provider cannot be told is known, agent by agent: nothing else may be lost.
 """
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -13,11 +15,12 @@ import pytest
 from harness.children import TARGET
 from harness.node import node
 from harness.pairs import KINDS
+from harness.tap import Tap
 
 # tests/run installs them there and not beside this file: they are a gigabyte.
 INSTALLED = TARGET / "test-envs" / "agent_clis"
 MODULES = INSTALLED / "node_modules"
-# Some ask for what other providers do not have, in each request: web search, groups of tools, `top_k`.
+# Some ask for what other providers do not have, in each request: web search, `top_k`.
 DROP = "x-ringway-unsupported"
 # Whatever else they would like to reach is refused at once, on a port that nobody listens on.
 NOWHERE = "http://127.0.0.1:9"
@@ -27,11 +30,16 @@ class Claude:
     """Anthropic's, which speaks Messages."""
 
     CALL = {"name": "Read", "arguments": {"file_path": "{folder}/bird.txt"}}
+    # Its own API is the one of its requests. Tools that it would load later are there from the beginning.
+    LOST = {
+        "openai": {"reasoning.show", "tools[].defer_loading", "context_management"},
+        "gemini": {"user", "cache_control", "tools[].defer_loading", "context_management"},
+    }
 
-    def __init__(self, gateway, home):
+    def __init__(self, url, key, home):
         self.environment = {
-            "ANTHROPIC_BASE_URL": gateway.url,
-            "ANTHROPIC_API_KEY": gateway.key,
+            "ANTHROPIC_BASE_URL": url,
+            "ANTHROPIC_API_KEY": key,
             "ANTHROPIC_MODEL": "newest",
             "ANTHROPIC_DEFAULT_HAIKU_MODEL": "newest",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -46,9 +54,13 @@ class Codex:
     """OpenAI's, which speaks Responses."""
 
     CALL = {"name": "exec_command", "arguments": {"cmd": "cat bird.txt"}}
+    # Hints but for the search, which the provider would run.
+    LOST = dict.fromkeys(
+        ["openai-compatible", "anthropic", "gemini"], {"web_search", "store", "prompt_cache_key", "client_metadata"}
+    )
 
-    def __init__(self, gateway, home):
-        self.environment = {"RINGWAY_KEY": gateway.key, "CODEX_HOME": str(home)}
+    def __init__(self, url, key, home):
+        self.environment = {"RINGWAY_KEY": key, "CODEX_HOME": str(home)}
         # JSON's strings are TOML's.
         (home / "config.toml").write_text(f"""
 model = "newest"
@@ -59,7 +71,7 @@ check_for_update_on_startup = false
 analytics.enabled = false
 [model_providers.ringway]
 name = "Ringway"
-base_url = {json.dumps(gateway.api)}
+base_url = {json.dumps(url + "/v1")}
 env_key = "RINGWAY_KEY"
 wire_api = "responses"
 request_max_retries = 0
@@ -75,11 +87,12 @@ class Gemini:
     """Google's, which speaks generateContent."""
 
     CALL = {"name": "read_file", "arguments": {"file_path": "bird.txt"}}
+    LOST = {"openai": {"top_k"}, "anthropic": {"top_k"}}
 
-    def __init__(self, gateway, home):
+    def __init__(self, url, key, home):
         self.environment = {
-            "GOOGLE_GEMINI_BASE_URL": gateway.url,
-            "GEMINI_API_KEY": gateway.key,
+            "GOOGLE_GEMINI_BASE_URL": url,
+            "GEMINI_API_KEY": key,
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
             "GEMINI_CLI_CUSTOM_HEADERS": f"{DROP}: drop",
         }
@@ -118,9 +131,17 @@ def kind(pair):
 
 
 @pytest.fixture
-def agent(pair, gateway, tmp_path):
+def tap(gateway):
+    """Between the agent and the gateway."""
+    tap = Tap(gateway.url)
+    yield tap
+    tap.close()
+
+
+@pytest.fixture
+def agent(pair, gateway, tap, tmp_path):
     (tmp_path / "home").mkdir()
-    return pair[0](gateway, tmp_path / "home")
+    return pair[0](tap.url, gateway.key, tmp_path / "home")
 
 
 @pytest.fixture
@@ -152,20 +173,54 @@ def ask(agent, prompt, folder, tmp_path):
     return run.stdout
 
 
+def lost(tap):
+    """What was left out of the requests; tools by their types."""
+    lost = set()
+    for exchange in tap.exchanges:
+        for param in exchange.listed("x-ringway-dropped"):
+            place = re.fullmatch(r"tools\[(\d+)\]", param)
+            lost.add(json.loads(exchange.body)["tools"][int(place[1])]["type"] if place else re.sub(r"\d+", "", param))
+    return lost
+
+
 def test_a_prompt_is_answered(agent, provider, folder, tmp_path):
     provider.script('answer = { text = "Hello from afar.", calls = [] }')
     assert "Hello from afar." in ask(agent, "Say hello.", folder, tmp_path)
     assert provider.stats().completed > 0
 
 
-def test_a_tool_is_used(agent, provider, folder, tmp_path):
-    call = json.dumps(agent.CALL["arguments"]).replace("{folder}", str(folder))
+def use(provider, name, arguments, seen):
+    """Has the agent call a tool, and go on when something is seen."""
     # A string of JSON within TOML's, as `arguments` may be written.
+    call = f"{{ name = {json.dumps(name)}, arguments = {json.dumps(arguments)} }}"
     provider.script(f"""
 [[rule]]
-match.body = "heron-7f3a"
+match.body = {json.dumps(seen)}
 answer = {{ text = "It is a heron.", calls = [] }}
 [[rule]]
-answer = {{ text = "No tool was there.", calls = [{{ name = "{agent.CALL["name"]}", arguments = {json.dumps(call)} }}] }}
+answer = {{ text = "No tool was there.", calls = [{call}] }}
 """)
+
+
+def test_a_tool_is_used(agent, kind, provider, tap, folder, tmp_path):
+    arguments = json.dumps(agent.CALL["arguments"]).replace("{folder}", str(folder))
+    use(provider, agent.CALL["name"], arguments, "heron-7f3a")
     assert "It is a heron." in ask(agent, "Which bird is it?", folder, tmp_path)
+    assert lost(tap) == agent.LOST.get(kind, set())
+
+
+# What a tool of a group is called where there are none.
+GROUPED = {"openai-compatible": "multi_agent_v1_close_agent", "anthropic": "multi_agent_v1_close_agent"}
+
+
+@pytest.mark.parametrize("pair", [(Codex, kind) for kind in GROUPED | {"gemini": ""}], ids=lambda pair: pair[1])
+def test_a_tool_of_a_group_is_used(agent, kind, provider, tap, folder, tmp_path):
+    name = GROUPED.get(kind, "multi_agent_v1.close_agent")
+    use(provider, name, json.dumps({"target": "nobody-7f3a"}), "nobody-7f3a")
+    assert "It is a heron." in ask(agent, "Close the agent.", folder, tmp_path)
+    items = [item for exchange in tap.exchanges for item in json.loads(exchange.body)["input"]]
+    (call,) = [item for item in items if item["type"] == "function_call"]
+    assert (call["namespace"], call["name"]) == ("multi_agent_v1", "close_agent")
+    (result,) = [item for item in items if item["type"] == "function_call_output"]
+    # The agent knows the tool, and that there is no such agent.
+    assert "unsupported" not in result["output"], result

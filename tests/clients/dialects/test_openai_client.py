@@ -126,6 +126,47 @@ def test_a_tool_can_be_demanded(of_openai, choice, lacks):
     assert call.function.name == ("weather" if choice == "required" else "time")
 
 
+NOTE = {"type": "custom", "custom": {"name": "note", "description": "Takes a note."}}
+
+
+def test_a_tool_with_a_text_is_called_with_one(of_openai, lacks):
+    """Where the provider has functions alone, too."""
+    choice = {} if "force" in lacks else {"tool_choice": {"type": "custom", "custom": {"name": "note"}}}
+    asked = {"messages": ASK["messages"], "tools": [NOTE], **choice}
+    whole = ask(of_openai, **asked).choices[0]
+    assert whole.finish_reason == "tool_calls"
+    (call,) = whole.message.tool_calls
+    assert (call.type, call.custom.name) == ("custom", "note") and isinstance(call.custom.input, str)
+    chunks = list(ask(of_openai, stream=True, **asked))
+    pieces = [
+        call.model_dump() for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or []
+    ]
+    assert (pieces[0]["type"], pieces[0]["custom"]["name"]) == ("custom", "note")
+    assert "".join(piece["custom"]["input"] for piece in pieces) == call.custom.input
+    turns = [*ASK["messages"], whole.message.model_dump(exclude_none=True)]
+    turns.append({"role": "tool", "tool_call_id": call.id, "content": "noted"})
+    assert ask(of_openai, messages=turns, tools=[NOTE], tool_choice="none").choices[0].message.content
+
+
+def test_functions_of_before_there_were_tools(of_openai, kind, lacks):
+    if kind == "openai":
+        pytest.skip("its own dialect: what the provider answers passes as it is")
+    functions = [tool["function"] for tool in TOOLS]
+    choice = {} if "force" in lacks else {"function_call": {"name": "time"}}
+    asked = {"messages": ASK["messages"], "functions": functions, **choice}
+    whole = ask(of_openai, **asked).choices[0]
+    assert whole.finish_reason == "function_call" and not whole.message.tool_calls
+    called = whole.message.function_call
+    assert json.loads(called.arguments) == {"city": "example"}
+    chunks = [choice for chunk in ask(of_openai, stream=True, **asked) for choice in chunk.choices]
+    deltas = [choice.delta.function_call for choice in chunks if choice.delta.function_call]
+    assert (deltas[0].name, "".join(delta.arguments for delta in deltas)) == (called.name, called.arguments)
+    assert [choice.finish_reason for choice in chunks if choice.finish_reason] == ["function_call"]
+    turns = [*ASK["messages"], whole.message.model_dump(exclude_none=True)]
+    turns.append({"role": "function", "name": called.name, "content": "noon"})
+    assert ask(of_openai, messages=turns, functions=functions).choices[0].message
+
+
 def test_pictures(of_openai):
     url = "data:image/png;base64," + PNG
     content = [{"type": "text", "text": "what is it?"}, {"type": "image_url", "image_url": {"url": url}}]

@@ -79,6 +79,25 @@ def test_tools_are_called_together_and_answered(of_openai):
     assert ask(of_openai, input=[*question, *items, *results], tools=TOOLS, tool_choice="none").output_text
 
 
+def test_tools_of_a_group_are_called_with_their_group(of_openai, kind, lacks):
+    if kind.startswith("openai"):
+        pytest.skip("its own dialect: the provider knows groups itself")
+    note = {"type": "custom", "name": "note", "description": "Takes a note."}
+    group = {"type": "namespace", "name": "here", "description": "About this place.", "tools": [*TOOLS, note]}
+    choices = [{}] if "force" in lacks else [{"type": "function", "name": "time"}, {"type": "custom", "name": "note"}]
+    for choice in choices:
+        asked = {"tools": [group], **({"tool_choice": choice} if choice else {})}
+        for response in ask(of_openai, **asked), streamed(of_openai, **asked):
+            called = [item for item in response.output if item.type.endswith("_call")]
+            assert called and all(item.namespace == "here" for item in called)
+            assert not choice or [item.name for item in called] == [choice["name"]]
+        turns = [{"role": "user", "content": "hello there"}]
+        for item in called:
+            turns.append(item.model_dump(exclude_none=True))
+            turns.append({"type": f"{item.type}_output", "call_id": item.call_id, "output": "noon"})
+        assert ask(of_openai, input=turns, tools=[group], tool_choice="none").output_text
+
+
 def test_a_schema_is_kept_to(of_openai):
     form = {"format": {"type": "json_schema", "name": "number", "schema": SCHEMA, "strict": True}}
     whole = ask(of_openai, text=form)
