@@ -24,6 +24,8 @@ pub struct Request<'a> {
     pub tool_choice: Option<ToolChoice<'a>>,
     /// The client knows OpenAI's functions of before there were tools, and wants its calls in that form. What is asked is the same.
     pub wants_function_calls: bool,
+    /// Results of tools refer to tools; see [`super::tool_references`].
+    pub has_tool_references: bool,
     /// May the model call several tools in one turn?
     pub parallel_tool_calls: Option<bool>,
     pub output: OutputFormat<'a>,

@@ -12,6 +12,7 @@ use super::{
         self, is_spelling,
         path::{self, Verb},
     },
+    tool_references,
     translate::{self, Translated},
     wire::ClientWire,
 };
@@ -71,7 +72,8 @@ pub fn compose(
         return Ok("/messages/count_tokens".into());
     }
     let mut body = Vec::with_capacity(1024);
-    gemini::compose::compose(request, target, notes, &mut body)?;
+    let changed = tool_references::as_texts(request, notes);
+    gemini::compose::compose(changed.as_ref().unwrap_or(request), target, notes, &mut body)?;
     let mut json = Writer::new(out);
     json.open_object();
     if upstream == UpstreamForm::Gemini {

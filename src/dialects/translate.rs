@@ -21,7 +21,7 @@ use super::{
     openai_chat::{self, pass_through::Verdict},
     openai_responses::{self, echo::Echo},
     restore::Restore,
-    text_tools,
+    text_tools, tool_references,
     wire::{ClientWire, UpstreamWire},
 };
 use crate::{error::Failure, limits::SSE_EVENT_BYTES_MAX, sse::split::Splitter};
@@ -56,6 +56,12 @@ pub fn compose(
     notes: &mut Notes,
     out: &mut Vec<u8>,
 ) -> Result<Adapted, Unsupported> {
+    let speaks_anthropic = matches!(
+        upstream,
+        UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict | UpstreamWire::AnthropicInvoke
+    );
+    let changed = if speaks_anthropic { None } else { tool_references::as_texts(request, notes) };
+    let request = changed.as_ref().unwrap_or(request);
     let mut adapted = match upstream {
         UpstreamWire::OpenAiChat => openai_chat::compose::compose(request, target, notes, out),
         UpstreamWire::AnthropicMessages | UpstreamWire::AnthropicRawPredict | UpstreamWire::AnthropicInvoke => {

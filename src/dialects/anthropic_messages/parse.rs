@@ -79,12 +79,14 @@ pub fn parse(text: &[u8]) -> Result<Request<'_>, Invalid> {
         (thinking, effort) => Some(Reasoning { effort, ..thinking.unwrap_or_default() }),
     };
     request.extras = parser.extras;
+    request.has_tool_references = parser.has_tool_references;
     Ok(request)
 }
 
 #[derive(Default)]
 struct Parser<'a> {
     extras: Vec<Extra<'a>>,
+    has_tool_references: bool,
 }
 
 impl<'a> Parser<'a> {

@@ -93,6 +93,8 @@ impl Composer<'_> {
             stream_usage: _,
             // It is about the answer.
             wants_function_calls: _,
+            // They are the parts that they are by now.
+            has_tool_references: _,
             user,
             extras,
         } = request;

@@ -62,6 +62,8 @@ pub fn compose(
         stream_usage: _,
         // It is about the answer.
         wants_function_calls: _,
+        // They are the parts that they are by now.
+        has_tool_references: _,
         user,
         extras,
     } = request;

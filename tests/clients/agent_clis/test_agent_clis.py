@@ -224,3 +224,16 @@ def test_a_tool_of_a_group_is_used(agent, kind, provider, tap, folder, tmp_path)
     (result,) = [item for item in items if item["type"] == "function_call_output"]
     # The agent knows the tool, and that there is no such agent.
     assert "unsupported" not in result["output"], result
+
+
+@pytest.mark.parametrize(
+    "pair", [(Claude, kind) for kind in ("openai", "anthropic", "gemini")], ids=lambda pair: pair[1]
+)
+def test_a_tool_is_found_and_loaded(agent, kind, provider, tap, folder, tmp_path):
+    """Claude Code offers some tools by name only; what its search finds is referred to in the search's result."""
+    # Its id is in the request after the one that it was called in.
+    use(provider, "ToolSearch", json.dumps({"query": "select:WebFetch"}), "select:WebFetch")
+    assert "It is a heron." in ask(agent, "Which bird is it?", folder, tmp_path)
+    assert [exchange.status for exchange in tap.exchanges if "/messages" in exchange.path] == [200, 200]
+    assert b'"tool_reference"' in tap.exchanges[-1].body
+    assert lost(tap) == agent.LOST.get(kind, set())

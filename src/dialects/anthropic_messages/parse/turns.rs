@@ -3,8 +3,11 @@
 use super::super::carried::{self, Carried};
 use super::{Parser, boolean, invalid, object, string};
 use crate::{
-    dialects::canonical::{
-        CacheHint, Invalid, Message, Part, PartBody, Role, Signature, Source, ToolCall, ToolInput, ToolResult,
+    dialects::{
+        canonical::{
+            CacheHint, Invalid, Message, Part, PartBody, Role, Signature, Source, ToolCall, ToolInput, ToolResult,
+        },
+        tool_references,
     },
     json::{
         Kind,
@@ -115,7 +118,10 @@ impl<'a> Parser<'a> {
                 })?;
                 self.known_block(&kind, &block, value, path, turn)?
             }
-            None => Some(PartBody::Other { param: path.to_string(), raw: value.raw() }),
+            None => {
+                self.has_tool_references |= tool_references::is_one(&kind);
+                Some(PartBody::Other { param: path.to_string(), raw: value.raw() })
+            }
         };
         parts.extend(body.map(|body| Part { body, cache: block.cache }));
         Ok(())
