@@ -267,6 +267,9 @@ impl<'r> Outgoing<'r> {
     /// one whole answer.
     pub fn way(&self, deployment: &Deployment) -> Way {
         let dialect = deployment.dialect_of(self.model_for(deployment));
+        if self.entry.endpoint.is_generation() && deployment.provider.lacks(dialect, self.entry.endpoint) {
+            return Way::None;
+        }
         if self.is_array() && dialect == Dialect::Gemini {
             return Way::Between { client: ClientWire::GeminiContent, upstream: UpstreamWire::GeminiContent };
         }

@@ -11,6 +11,8 @@ pub mod spoken;
 pub mod traits;
 
 use crate::dialects::{anthropic_messages::elsewhere::names_claude, openai_chat::variant::Variant, wire::Dialect};
+use beside::Family;
+use spoken::Other;
 
 /// Who we say we are to providers.
 pub const USER_AGENT: &str = concat!("ringway/", env!("CARGO_PKG_VERSION"));
@@ -49,6 +51,10 @@ pub struct Provider {
     pub quirks: Quirks,
     /// How requests are composed for it where it speaks OpenAI's chat dialect.
     pub chat: &'static Variant,
+    /// The dialects that it speaks besides.
+    pub others: &'static [Other],
+    /// What its API in OpenAI's form is known not to have.
+    pub lacks: &'static [Family],
     /// Some current model ids, listed by `GET /v1/models` when the provider is used without a configuration file.
     pub models: &'static [&'static str],
 }

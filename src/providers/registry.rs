@@ -4,7 +4,12 @@
 //! without a prefix. Model lists are what `GET /v1/models` shows in that mode, a convenience and not a limit: any model id
 //! of the provider can be asked for.
 
-use super::{Auth, Provider, Quirks, chat};
+use super::{
+    Auth, Provider, Quirks,
+    beside::Family::{self, *},
+    chat,
+    spoken::{Other, elsewhere, there},
+};
 use crate::dialects::{openai_chat::variant::Variant, wire::Dialect};
 
 /// The entry with this id.
@@ -36,6 +41,15 @@ const USUAL: Quirks =
 const USAGE_UNASKED: Quirks =
     Quirks { stream_usage: false, fill_nullable: true, responses: false, claude: None, api_versions: false };
 
+/// The Responses API beside chat completions, at the same place.
+const RESPONSES: &[Other] = &[there(Dialect::OpenAiResponses)];
+
+/// The Responses API and Anthropic's messages.
+const BOTH: &[Other] = &[there(Dialect::OpenAiResponses), there(Dialect::Anthropic)];
+
+/// For those who have chat and nothing else.
+const BESIDE_CHAT: &[Family] = &[Embeddings, Images, Hearing, Speech, Moderations, Rerank];
+
 /// All providers.
 pub static PROVIDERS: &[Provider] = &[
     Provider {
@@ -48,6 +62,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: NONE,
         chat: &chat::OPENAI,
+        others: RESPONSES,
+        lacks: &[Rerank],
         models: &[
             "gpt-6.1-sol",
             "gpt-6-luna",
@@ -78,6 +94,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::Anthropic,
         quirks: NONE,
         chat: &Variant::USUAL,
+        others: &[],
+        lacks: &[],
         models: &[
             "claude-opus-5-5",
             "claude-opus-5",
@@ -97,6 +115,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::Gemini,
         quirks: NONE,
         chat: &chat::GEMINI,
+        others: &[],
+        lacks: &[],
         models: &["gemini-3.8-flash", "gemini-3.5-flash", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite"],
     },
     Provider {
@@ -110,6 +130,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: Quirks { api_versions: true, ..NONE },
         chat: &chat::AZURE,
+        others: RESPONSES,
+        lacks: &[Moderations, Rerank],
         models: &[],
     },
     Provider {
@@ -122,6 +144,9 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::Cohere,
         quirks: USUAL,
         chat: &chat::COHERE,
+        others: &[elsewhere(Dialect::OpenAi, "https://api.cohere.ai/compatibility/v1", Auth::Bearer)],
+        // Of its API in OpenAI's form; its own has reranking.
+        lacks: &[Images, Hearing, Speech, Moderations, Rerank],
         models: &["command-a-03-2025", "command-r7b-12-2024", "command-r-plus-08-2024", "command-r-08-2024"],
     },
     Provider {
@@ -134,6 +159,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::ZHIPU,
+        others: &[elsewhere(Dialect::Anthropic, "https://api.minimax.io/anthropic/v1", Auth::Header("x-api-key"))],
+        lacks: BESIDE_CHAT,
         models: &[],
     },
     Provider {
@@ -146,6 +173,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
         chat: &chat::MISTRAL,
+        others: &[],
+        lacks: &[Images, Rerank],
         models: &[
             "mistral-large-latest",
             "mistral-medium-latest",
@@ -165,6 +194,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::DEEPSEEK,
+        others: &[elsewhere(Dialect::Anthropic, "https://api.deepseek.com/anthropic/v1", Auth::Header("x-api-key"))],
+        lacks: BESIDE_CHAT,
         models: &["deepseek-v4-pro", "deepseek-v4-flash", "deepseek-chat", "deepseek-reasoner"],
     },
     Provider {
@@ -177,6 +208,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::GROQ,
+        others: RESPONSES,
+        lacks: &[Embeddings, Images, Moderations, Rerank],
         models: &["openai/gpt-oss-120b", "openai/gpt-oss-20b", "qwen/qwen3.8-27b"],
     },
     Provider {
@@ -189,6 +222,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::OPEN_MODELS,
+        others: &[],
+        lacks: &[Moderations],
         models: &["deepseek-ai/DeepSeek-V4.1-Flash", "moonshotai/Kimi-K3", "openai/gpt-oss-120b", "zai-org/GLM-5.3"],
     },
     Provider {
@@ -201,6 +236,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
         chat: &chat::OPEN_MODELS,
+        others: &[],
+        lacks: &[Moderations],
         models: &[
             "accounts/fireworks/models/kimi-k3",
             "accounts/fireworks/models/glm-5p3",
@@ -217,6 +254,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::OPENROUTER,
+        others: BOTH,
+        lacks: &[Moderations],
         models: &["openrouter/auto"],
     },
     Provider {
@@ -229,6 +268,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: Quirks { responses: true, ..USUAL },
         chat: &chat::XAI,
+        others: RESPONSES,
+        lacks: &[Moderations, Rerank],
         models: &["grok-4.7", "grok-4.6", "grok-4.5", "grok-build-0.1"],
     },
     Provider {
@@ -241,6 +282,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::CEREBRAS,
+        others: &[],
+        lacks: BESIDE_CHAT,
         models: &["gpt-oss-120b", "gemma-4-31b", "qwen-3.8-27b"],
     },
     Provider {
@@ -254,6 +297,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
         chat: &chat::PERPLEXITY,
+        others: &[],
+        lacks: &[Images, Hearing, Speech, Moderations, Rerank],
         models: &["sonar", "sonar-pro", "sonar-reasoning-pro", "sonar-deep-research"],
     },
     Provider {
@@ -266,6 +311,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::OPEN_MODELS,
+        others: &[],
+        lacks: &[Moderations, Rerank],
         models: &[],
     },
     Provider {
@@ -278,6 +325,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::MOONSHOT,
+        others: &[elsewhere(Dialect::Anthropic, "https://api.moonshot.ai/anthropic/v1", Auth::Bearer)],
+        lacks: BESIDE_CHAT,
         models: &["kimi-k3.1-pro", "kimi-k3", "kimi-k2.7-code"],
     },
     Provider {
@@ -290,6 +339,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::DASHSCOPE,
+        others: &[],
+        lacks: &[Moderations, Rerank],
         models: &["qwen3.7-max", "qwen3-max", "qwen-plus", "qwen-flash", "qwen3-coder-plus"],
     },
     Provider {
@@ -302,6 +353,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
         chat: &chat::ZHIPU,
+        others: &[elsewhere(Dialect::Anthropic, "https://api.z.ai/api/anthropic/v1", Auth::Bearer)],
+        lacks: &[],
         models: &["glm-5.3", "glm-5.3-flash", "glm-4.7", "glm-4.7-flash"],
     },
     Provider {
@@ -314,6 +367,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USAGE_UNASKED,
         chat: &chat::ZHIPU,
+        others: &[elsewhere(Dialect::Anthropic, "https://open.bigmodel.cn/api/anthropic/v1", Auth::Bearer)],
+        lacks: &[],
         models: &["glm-5.3", "glm-4.7"],
     },
     Provider {
@@ -326,6 +381,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::OPEN_MODELS,
+        others: &[],
+        lacks: BESIDE_CHAT,
         models: &[],
     },
     Provider {
@@ -338,6 +395,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::OPEN_MODELS,
+        others: &[],
+        lacks: &[Images, Speech, Moderations, Rerank],
         models: &["gpt-oss-120b", "DeepSeek-V3.2", "Meta-Llama-3.3-70B-Instruct"],
     },
     Provider {
@@ -350,6 +409,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::OPEN_MODELS,
+        others: &[],
+        lacks: &[Generation, Images, Hearing, Speech, Moderations],
         models: &["jina-embeddings-v4", "jina-reranker-v3"],
     },
     Provider {
@@ -362,6 +423,8 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::BedrockConverse,
         quirks: Quirks { claude: Some(Dialect::AnthropicInvoke), ..NONE },
         chat: &Variant::USUAL,
+        others: &[],
+        lacks: &[],
         models: &[],
     },
     Provider {
@@ -374,9 +437,20 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::Gemini,
         quirks: Quirks { claude: Some(Dialect::AnthropicRawPredict), ..NONE },
         chat: &Variant::USUAL,
+        others: &[],
+        lacks: &[],
         models: &[],
     },
-    Provider { chat: &chat::OLLAMA, ..self_hosted("ollama", "Ollama", "http://127.0.0.1:11434/v1") },
+    Provider {
+        chat: &chat::OLLAMA,
+        others: &[
+            elsewhere(Dialect::Ollama, "http://127.0.0.1:11434", Auth::None),
+            there(Dialect::OpenAiResponses),
+            there(Dialect::Anthropic),
+        ],
+        lacks: &[Hearing, Speech, Moderations, Rerank],
+        ..self_hosted("ollama", "Ollama", "http://127.0.0.1:11434/v1")
+    },
     self_hosted("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
     self_hosted("sglang", "SGLang", "http://127.0.0.1:30000/v1"),
     // Its usual port is ours, so there is no default that would not point at ourselves.
@@ -397,6 +471,9 @@ const fn self_hosted(id: &'static str, title: &'static str, base_url: &'static s
         dialect: Dialect::OpenAi,
         quirks: USUAL,
         chat: &chat::OPEN_MODELS,
+        // Servers change from version to version, and whoever runs one knows.
+        others: BOTH,
+        lacks: &[],
         models: &[],
     }
 }

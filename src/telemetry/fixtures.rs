@@ -25,6 +25,8 @@ pub static PROVIDER: Provider = Provider {
     dialect: Dialect::OpenAi,
     quirks: Quirks { stream_usage: true, fill_nullable: false, responses: true, claude: None, api_versions: false },
     chat: &crate::dialects::openai_chat::variant::Variant::OPENAI,
+    others: &[],
+    lacks: &[],
     models: &[],
 };
 

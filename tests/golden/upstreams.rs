@@ -9,7 +9,7 @@ use ringway::{
         load::{self, SourceFile},
         snapshot::Deployment,
     },
-    providers::registry::PROVIDERS,
+    providers::{beside::Family, registry::PROVIDERS},
 };
 use std::{fmt::Write, fs, path::Path, sync::Arc};
 
@@ -18,9 +18,6 @@ const CREDENTIAL: &str = "golden-credential";
 
 /// The first whose requests are written out; others are written as differences where they have few.
 const USUAL: &str = "openai-compatible";
-
-/// Providers that have no models to talk to; what they are asked is for `tests/clients`.
-const WITHOUT_CHAT: &[&str] = &["jina"];
 
 pub struct Upstream {
     /// The folder of its golden files: the provider's id, or the name of a model in `accounts.toml`.
@@ -40,12 +37,12 @@ impl Lookup for Nothing {
     }
 }
 
-/// All of them; the usual compatible server first, then in the registry's order.
+/// All of them that have models to talk to; the usual compatible server first, then in the registry's order.
 pub fn all() -> Vec<Upstream> {
     let name = "tests/golden/accounts.toml";
     let written = fs::read_to_string(files::path(name)).expect(name);
     let mut added = String::from("[server]\nopen_access = true\n");
-    for provider in PROVIDERS.iter().filter(|provider| !WITHOUT_CHAT.contains(&provider.id)) {
+    for provider in PROVIDERS.iter().filter(|provider| !provider.lacks.contains(&Family::Generation)) {
         let id = provider.id;
         if !written.contains(&format!("[providers.{id}]")) {
             let _ = writeln!(added, "[providers.{id}]\nkind = \"{id}\"\ncredential = \"{CREDENTIAL}\"");

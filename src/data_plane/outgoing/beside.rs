@@ -14,7 +14,7 @@ use crate::{
     },
     error::{Failure, Upstream},
     json::view::Value,
-    providers::{Auth, beside::lacks, traits},
+    providers::{Auth, traits},
 };
 use std::{borrow::Cow, cell::Cell, rc::Rc};
 
@@ -33,10 +33,11 @@ impl<'r> Outgoing<'r> {
             // Of providers that have Anthropic's messages beside an API of their own none is known to count.
             return Way::Estimate(client);
         }
+        let lacks = |endpoint| deployment.provider.lacks(deployment.dialect, endpoint);
         match way {
-            Way::Same if lacks(deployment.provider.id, self.entry.endpoint) => Way::None,
+            Way::Same if lacks(self.entry.endpoint) => Way::None,
             Way::Same => self.as_composed(deployment).unwrap_or(way),
-            Way::Embeddings { .. } if lacks(deployment.provider.id, ApiEndpoint::Embeddings) => Way::None,
+            Way::Embeddings { .. } if lacks(ApiEndpoint::Embeddings) => Way::None,
             way => way,
         }
     }

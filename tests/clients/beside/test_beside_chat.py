@@ -23,6 +23,8 @@ def gateway(ringway, provider, kind):
             "b": {"kind": "groq", **at},
             "c": {"kind": "anthropic", **at},
             "d": {"kind": "cohere", "base_url": f"{provider.origin}/v2"},
+            "e": {"kind": "jina", **at},
+            "f": {"kind": "cohere", "dialect": "openai", **at},
         },
         models={
             "model": ["a/sim-small"],
@@ -30,18 +32,21 @@ def gateway(ringway, provider, kind):
             "nowhere": ["b/sim-small", "c/sim-small"],
             "of-anthropic": ["c/sim-small"],
             "of-cohere": ["d/sim-small"],
+            "cohere-twice": ["f/sim-small", "d/sim-small"],
+            "of-jina": ["e/sim-small"],
+            "jina-first": ["e/sim-small", "a/sim-small"],
         },
     )
 
 
-@pytest.mark.parametrize("model", ["model", "lacking", "of-cohere"])
+@pytest.mark.parametrize("model", ["model", "lacking", "of-cohere", "cohere-twice"])
 def test_cohere_s_client_reranks(gateway, provider, model):
     client = cohere.ClientV2(api_key=gateway.key, base_url=gateway.url)
     answer = client.rerank(model=model, query="green apples", documents=DOCUMENTS, top_n=2)
     assert [one.index for one in answer.results] == [1, 0]
     assert answer.results[0].relevance_score == 1.0 and answer.results[1].relevance_score == 0.5
     assert provider.last_request().json["model"] == "sim-small" and provider.stats().requests == 1
-    assert provider.last_request().path == ("/v2/rerank" if model == "of-cohere" else "/v1/rerank")
+    assert provider.last_request().path == ("/v2/rerank" if "cohere" in model else "/v1/rerank")
 
 
 def test_rerank_in_jina_s_form(post, provider):
@@ -83,6 +88,19 @@ def test_what_nobody_has_is_said(of_openai, provider, endpoint):
     assert refused.value.code == "unsupported_endpoint"
     assert "add a deployment" in refused.value.message
     assert provider.stats().requests == 0
+
+
+HELLO = [{"role": "user", "content": "hello there"}]
+
+
+def test_who_only_embeds_is_not_asked_to_chat(of_openai, provider):
+    assert of_openai.embeddings.create(model="of-jina", input="x").data
+    with pytest.raises(openai.NotFoundError) as refused:
+        of_openai.chat.completions.create(model="of-jina", messages=HELLO)
+    assert refused.value.code == "unsupported_endpoint" and provider.stats().requests == 1
+    assert of_openai.chat.completions.create(model="jina-first", messages=HELLO).choices
+    assert of_openai.responses.create(model="jina-first", input="hello there").output_text
+    assert provider.stats().requests == 3
 
 
 def test_nobody_reranks(post, provider):
