@@ -280,11 +280,12 @@ impl<'r> Outgoing<'r> {
         {
             return Way::Between { client: ClientWire::AnthropicMessages, upstream };
         }
-        // Its model gives one answer at a time, and the client wants more.
-        if matches!(&self.body, Body::Json { view, .. } if view.choices > 1)
+        // Its model gives one answer at a time and the client wants more, or its API takes no tools.
+        if let Body::Json { view, .. } = &self.body
+            && (view.choices > 1 && !deployment.traits.several_answers
+                || view.has_tools && !deployment.traits.chat.tools)
             && self.entry.endpoint == ApiEndpoint::ChatCompletions
             && dialect == Dialect::OpenAi
-            && !deployment.traits.several_answers
         {
             return Way::Between { client: ClientWire::OpenAiChat, upstream: UpstreamWire::OpenAiChat };
         }

@@ -106,8 +106,9 @@ pub const GEMINI: Variant = Variant {
 pub const COHERE: Variant =
     Variant { several_answers: false, named_choice: false, parallel_switch: false, extras: &[], ..Variant::USUAL };
 
-/// Sonar has no tools; schemas without `strict`.
+/// Sonar takes no tools ("Tool calling is not supported for this model") and no role `tool`; schemas without `strict`.
 pub const PERPLEXITY: Variant = Variant {
+    tools: false,
     logprobs: false,
     several_answers: false,
     parallel_switch: false,

@@ -80,9 +80,16 @@ pub fn compose(
     let mut json = Writer::new(out);
     json.open_object().name("model").string(target.model);
 
+    let (tools, tool_choice, parallel) = match tools.as_slice() {
+        [_, ..] if !variant.tools => {
+            composer.unsupported("tools", "The model's API takes no tools.")?;
+            (&[][..], None, None)
+        }
+        tools => (tools, tool_choice.as_ref(), *parallel_tool_calls),
+    };
     let form = composer.form(output, reasoning.as_ref(), tools, system, messages);
     composer.messages(system, messages, form.instruction.as_ref(), &mut json)?;
-    composer.tools(tools, tool_choice.as_ref(), form.answer_tool.as_ref(), *parallel_tool_calls, &mut json)?;
+    composer.tools(tools, tool_choice, form.answer_tool.as_ref(), parallel, &mut json)?;
     form.write(&mut composer, &mut json);
     if let Some(tokens) = output_tokens_max {
         json.name(variant.max_tokens).number(*tokens);
@@ -375,7 +382,8 @@ impl Composer<'_> {
             OutputFormat::Schema(schema) => schema,
         };
         let way = match self.variant.schema {
-            SchemaWay::Native if !self.target.traits.native_schema => SchemaWay::Tool,
+            SchemaWay::Native if !self.target.traits.native_schema && self.variant.tools => SchemaWay::Tool,
+            SchemaWay::Native if !self.target.traits.native_schema => SchemaWay::Instructed,
             SchemaWay::ToolUnlessThinking => match reasoning.map_or(self.target.traits.thinks, thinks) {
                 true => SchemaWay::Instructed,
                 false => SchemaWay::Tool,

@@ -147,6 +147,8 @@ pub struct RequestView<'t> {
     pub output_tokens_max: Option<u64>,
     /// Number of answers asked for, 1 if absent or no whole number.
     pub choices: u64,
+    /// It has a list of tools, if only an empty one.
+    pub has_tools: bool,
     /// The path names the model.
     is_named: bool,
     /// The text's object, and what of it may be patched.
@@ -200,6 +202,7 @@ impl<'t> RequestView<'t> {
             include_usage: include_usage_member.is_some_and(|member| member.kind == Kind::True),
             output_tokens_max: number(id::MAX_COMPLETION_TOKENS).or_else(|| number(id::MAX_TOKENS)),
             choices: number(id::N).unwrap_or(1),
+            has_tools: scan.member(id::TOOLS).is_some_and(|member| member.kind == Kind::Array),
             is_named: named.is_some(),
             root: scan.root,
             model_member,

@@ -26,6 +26,8 @@ pub struct Variant {
     pub user: bool,
     /// Takes the `name` of a participant.
     pub names: bool,
+    /// Takes tools, and turns that call them or answer.
+    pub tools: bool,
     pub schema: SchemaWay,
     /// Takes `strict`, in functions and schemas.
     pub strict: bool,
@@ -137,6 +139,7 @@ impl Variant {
         several_answers: true,
         user: true,
         names: true,
+        tools: true,
         schema: SchemaWay::Native,
         strict: true,
         schema_ids: true,

@@ -25,6 +25,7 @@ def gateway(ringway, provider, kind):
             "d": {"kind": "cohere", "base_url": f"{provider.origin}/v2"},
             "e": {"kind": "jina", **at},
             "f": {"kind": "cohere", "dialect": "openai", **at},
+            "g": {"kind": "perplexity", **at},
         },
         models={
             "model": ["a/sim-small"],
@@ -35,6 +36,8 @@ def gateway(ringway, provider, kind):
             "cohere-twice": ["f/sim-small", "d/sim-small"],
             "of-jina": ["e/sim-small"],
             "jina-first": ["e/sim-small", "a/sim-small"],
+            "of-sonar": ["g/sim-small"],
+            "sonar-first": ["g/sim-small", "a/sim-small"],
         },
     )
 
@@ -100,6 +103,23 @@ def test_who_only_embeds_is_not_asked_to_chat(of_openai, provider):
     assert refused.value.code == "unsupported_endpoint" and provider.stats().requests == 1
     assert of_openai.chat.completions.create(model="jina-first", messages=HELLO).choices
     assert of_openai.responses.create(model="jina-first", input="hello there").output_text
+    assert provider.stats().requests == 3
+
+
+def test_who_takes_no_tools_is_not_shown_any(of_openai, provider):
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
+    asked = {"messages": HELLO, "tools": tools}
+    with pytest.raises(openai.BadRequestError) as refused:
+        of_openai.chat.completions.create(model="of-sonar", **asked)
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "tools")
+    assert provider.stats().requests == 0
+    assert of_openai.chat.completions.create(model="sonar-first", **asked).choices
+    assert provider.last_request().json["tools"] == tools and provider.stats().requests == 1
+    dropping = {"x-ringway-unsupported": "drop"}
+    assert of_openai.chat.completions.create(model="of-sonar", **asked, extra_headers=dropping).choices
+    assert "tools" not in provider.last_request().json
+    # Without tools they pass as they came.
+    assert of_openai.chat.completions.create(model="of-sonar", messages=HELLO, top_p=0.5).choices
     assert provider.stats().requests == 3
 
 

@@ -115,6 +115,9 @@ impl Composer<'_> {
         unnamed: &mut Unnamed,
         json: &mut Writer<'_>,
     ) -> Result<(), Unsupported> {
+        if !self.variant.tools {
+            return self.unsupported("messages", "The model's API takes no results of tools.");
+        }
         let ToolResult { call_id, name, content, object, is_error } = result;
         json.open_object().name("role").string("tool").name("tool_call_id");
         match call_id.is_empty() {
@@ -154,7 +157,11 @@ impl Composer<'_> {
         unnamed: &mut Unnamed,
         json: &mut Writer<'_>,
     ) -> Result<(), Unsupported> {
-        let has_calls = parts.iter().any(|part| matches!(part.body, PartBody::ToolCall(_)));
+        let mut has_calls = parts.iter().any(|part| matches!(part.body, PartBody::ToolCall(_)));
+        if has_calls && !self.variant.tools {
+            self.unsupported("messages", "The model's API takes no calls of tools.")?;
+            has_calls = false;
+        }
         json.open_object().name("role").string("assistant");
         self.participant(name, json);
         self.said(parts, has_calls, json)?;

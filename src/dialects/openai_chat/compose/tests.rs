@@ -205,6 +205,39 @@ fn what_the_upstream_has_no_word_for_is_refused_by_name() {
 }
 
 #[test]
+fn an_api_without_tools_is_shown_none() {
+    let variant = Variant { tools: false, ..Variant::USUAL };
+    let tools = json!([{"type":"function","function":{"name":"f"}}]);
+    let asked = json!({"messages":[{"role":"user","content":"x"}],"tools":tools,"tool_choice":"required","parallel_tool_calls":false});
+    assert_eq!(refused(&parse(asked.to_string().as_bytes()).unwrap(), variant), "tools");
+    let (sent, notes) = noted(&asked, variant);
+    assert_eq!(sent, json!({"model":"m","messages":[{"role":"user","content":"x"}]}));
+    assert_eq!(notes, ["tools"]);
+    // Of turns with tools what was said stays.
+    let call = json!({"id":"1","type":"function","function":{"name":"f","arguments":"{}"}});
+    let history = json!({"messages":[
+        {"role":"user","content":"x"},
+        {"role":"assistant","content":"I look it up.","tool_calls":[call]},
+        {"role":"tool","tool_call_id":"1","content":"42"},
+        {"role":"user","content":"And?"}
+    ]});
+    assert_eq!(refused(&parse(history.to_string().as_bytes()).unwrap(), variant), "messages");
+    let expected = json!([
+        {"role":"user","content":"x"},
+        {"role":"assistant","content":"I look it up."},
+        {"role":"user","content":"And?"}
+    ]);
+    assert_eq!(noted(&history, variant).0["messages"], expected);
+    // Nor is an answer's schema made a tool.
+    let schema = json!({"type":"json_schema","json_schema":{"name":"s","schema":{"type":"object"}}});
+    let body = json!({"messages":[{"role":"user","content":"x"}],"response_format":schema}).to_string();
+    let mut target = target(variant, false);
+    target.traits.native_schema = false;
+    let (sent, ..) = composed(&parse(body.as_bytes()).unwrap(), &target);
+    assert_eq!((&sent["response_format"]["type"], &sent["tools"]), (&json!("json_object"), &Value::Null));
+}
+
+#[test]
 fn hints_are_noted_once_and_never_refused() {
     let cached = json!({"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}});
     let body = json!({"messages":[
