@@ -17,6 +17,9 @@ pub const RECENT_REQUESTS_MAX: usize = 64;
 /// Bytes of each remembered body. A test that sends more compares lengths and beginnings.
 pub const RECENT_BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// Responses that are kept to be asked for by their ids. A test makes a few.
+pub const KEPT_RESPONSES_MAX: usize = 256;
+
 /// Distinct paths, models, keys and fault names that are counted by name; further ones count under `(other)`.
 pub const COUNTED_NAMES_MAX: usize = 256;
 

@@ -1,4 +1,5 @@
-//! What a healthy provider answers: request in, `Reply` out, without clock, socket or randomness of its own.
+//! What a healthy provider answers: request in, `Reply` out, without clock, socket or randomness of its own. What is kept from one request to
+//! the next is an argument ([`Stored`]).
 //!
 //! Written from the providers' published descriptions, never from the gateway's code. Each dialect is one file with its
 //! folder, and one entry in `DIALECTS`: its endpoints, where it keeps the credential, its errors and its headers. An endpoint
@@ -30,6 +31,7 @@ use serde_json::Value;
 
 pub(crate) use error::{ApiError, Trouble};
 pub(crate) use openai::field_in_passing;
+pub(crate) use openai::responses::stored::Stored;
 pub(crate) use reply::{Body, Event, EventKind, Framing, Reply};
 
 use super::latency::Random;
@@ -102,6 +104,7 @@ pub(crate) enum Input {
 pub(crate) struct Call<'a> {
     pub setting: &'a Setting<'a>,
     pub target: &'a Target,
+    pub request: &'a Request,
     /// Null where the endpoint takes no JSON.
     pub body: Value,
     pub form: Option<Form>,
@@ -223,6 +226,8 @@ pub(crate) struct Setting<'a> {
     pub now_s: u64,
     /// What the rate limit leaves.
     pub allowance: Allowance,
+    /// The responses that are kept.
+    pub stored: &'a Stored,
 }
 
 impl Setting<'_> {
@@ -251,7 +256,7 @@ pub(crate) fn answer(request: &Request, target: &Target, setting: &Setting<'_>) 
     let Some(endpoint) = target.endpoint else {
         return Err(Trouble::UnknownUrl(format!("{} {}", request.method, request.path)).into());
     };
-    let mut call = Call { setting, target, body: Value::Null, form: None };
+    let mut call = Call { setting, target, request, body: Value::Null, form: None };
     let model = match endpoint.input {
         Input::Nothing => "",
         Input::Json(table) => {

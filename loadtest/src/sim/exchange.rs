@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use memchr::memmem;
 
-use super::answer::{self, ApiError, Reply, Request, Setting, Target, Trouble, field_in_passing};
+use super::answer::{self, ApiError, Reply, Request, Setting, Stored, Target, Trouble, field_in_passing};
 use super::control;
 use super::fault::Kind;
 use super::play::Play;
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub seed: u64,
     pub counters: Counters,
     serial: AtomicU64,
+    stored: Stored,
     active: Mutex<Active>,
 }
 
@@ -52,6 +53,7 @@ impl Shared {
             seed,
             counters: Counters::default(),
             serial: AtomicU64::new(0),
+            stored: Stored::default(),
             active: Mutex::new(Active { scripted: Scripted::try_new(script, seed)?, since: Instant::now() }),
         })
     }
@@ -109,6 +111,7 @@ impl Shared {
         let seen = Seen {
             method: request.method.clone(),
             path: request.path.clone(),
+            query: request.query.clone(),
             protocol: origin.protocol,
             connection: origin.connection,
             nth_on_connection: origin.nth,
@@ -155,6 +158,7 @@ impl Shared {
             omit_nullable: script.omit_nullable,
             shape: &decision.answer,
             allowance,
+            stored: &self.stored,
         };
         let answered = admitted.and_then(|()| answer::answer(request, &target, &setting));
         let mut reply = answered.unwrap_or_else(|error| {

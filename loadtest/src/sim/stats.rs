@@ -70,7 +70,9 @@ pub struct Spoken {
 #[derive(Debug, Clone, Serialize)]
 pub struct Seen {
     pub method: String,
+    /// Without the query.
     pub path: String,
+    pub query: String,
     /// `HTTP/1.1` or `HTTP/2`.
     pub protocol: &'static str,
     /// Serial number of the connection and of the request on it, both from 1.

@@ -8,7 +8,7 @@ mod images;
 mod moderations;
 mod multipart;
 pub(super) mod rerank;
-mod responses;
+pub(super) mod responses;
 
 use serde_json::{Value, json};
 
@@ -32,6 +32,17 @@ pub(super) const DIALECT: Dialect = Dialect {
         json("openai_moderations", "moderations", &moderations::TABLE, moderations::reply),
         json("openai_rerank", "rerank", &rerank::TABLE, rerank::reply),
         json(RESPONSES, "responses", &responses::TABLE, responses::reply),
+        json("openai_responses_input_tokens", "responses/input_tokens", &responses::TABLE, responses::input_tokens),
+        json("openai_responses_compact", "responses/compact", &responses::TABLE, responses::compact),
+        get(RESPONSES, Route::Below("responses/"), responses::stored::get),
+        Endpoint {
+            method: "DELETE",
+            ..get("openai_responses_delete", Route::Below("responses/"), responses::stored::delete)
+        },
+        Endpoint {
+            method: "POST",
+            ..get("openai_responses_cancel", Route::Below("responses/"), responses::stored::cancel)
+        },
         json("openai_images", "images/generations", &images::TABLE, images::generations),
         json("openai_speech", "audio/speech", &audio::TABLE, audio::speech),
         form("openai_image_edits", "images/edits", images::edits),

@@ -1,10 +1,10 @@
 //! `POST /responses`: what a request must hold, and what is wished for by it. The answer is written in [`answer`].
 //!
-//! Nothing is stored, so whoever goes on from an earlier answer sends all of it. Beyond fields and types three rules are held that clients
+//! What is answered is kept ([`stored`]), but for its part in what is said: an answer is made of the request's own input. Beyond fields and types three rules are held that clients
 //! trip over: a result answers a call that stands before it, `json_object` is asked for in the prompt too, and a reasoning item comes
 //! back under the id that its `encrypted_content` was made for.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::invent::{Json, Tool, ToolChoice, Wish};
 use super::reply::Reply;
@@ -14,6 +14,7 @@ use super::{ApiError, Call, Setting, Trouble, invent, token_count};
 use crate::sim::latency::Random;
 
 mod answer;
+pub(in super::super) mod stored;
 
 pub(super) const TABLE: Table = Table {
     fields: &[
@@ -115,6 +116,7 @@ pub(super) const TABLE: Table = Table {
 pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
     let body = &call.body;
     let items = body.get("input").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    stored::check_previous(call)?;
     // Where it goes on from what is stored, the calls may be there.
     let goes_on = ["previous_response_id", "conversation", "prompt"];
     if goes_on.iter().all(|name| body.get(*name).is_none_or(Value::is_null)) {
@@ -132,11 +134,43 @@ pub(super) fn reply(call: &Call<'_>) -> Result<Reply, ApiError> {
     let instructions = body.get("instructions").and_then(Value::as_str).map_or(0, |text| 3 + token_count(text));
     let made = invent::invent(&wish(body, items, &prompt), call.setting);
     let answer = answer::Answer::new(body, made, input_tokens + instructions, call.setting);
+    let is_kept = body.get("store") != Some(&Value::Bool(false));
+    if is_kept {
+        call.setting.stored.keep(&answer, body);
+    }
     if body.get("stream") == Some(&Value::Bool(true)) {
         Ok(Reply::events(answer.stream()))
+    } else if is_kept && body.get("background") == Some(&Value::Bool(true)) {
+        Ok(Reply::json(&answer.queued()))
     } else {
         Ok(Reply::json(&answer.whole()))
     }
+}
+
+/// `POST /responses/input_tokens`
+pub(super) fn input_tokens(call: &Call<'_>) -> Result<Reply, ApiError> {
+    stored::check_previous(call)?;
+    let count = token_count(&call.body["input"].to_string());
+    Ok(Reply::json(&json!({"object": "response.input_tokens", "input_tokens": count})))
+}
+
+/// `POST /responses/compact`
+pub(super) fn compact(call: &Call<'_>) -> Result<Reply, ApiError> {
+    stored::check_previous(call)?;
+    let (count, item) = (token_count(&call.body["input"].to_string()), id("cmp_", 0, call.setting));
+    Ok(Reply::json(&json!({
+        "id": call.setting.id("resp_"),
+        "object": "response.compaction",
+        "created_at": call.setting.created_s,
+        "output": [{"id": item, "type": "compaction", "encrypted_content": sealed(&item)}],
+        "usage": {
+            "input_tokens": count,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 1,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": count + 1,
+        },
+    })))
 }
 
 /// A result answers a call before it that has none yet; a sealed thought stands under its own id.

@@ -80,6 +80,15 @@ impl<'a> Answer<'a> {
         }
     }
 
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The response object before anything was done.
+    pub fn queued(&self) -> Value {
+        self.response("queued")
+    }
+
     /// The response object at its end.
     pub fn whole(&self) -> Value {
         self.response(self.ended())
@@ -91,7 +100,7 @@ impl<'a> Answer<'a> {
 
     /// Before the end there are neither output nor usage.
     fn response(&self, status: &str) -> Value {
-        let has_ended = status != "in_progress";
+        let has_ended = !matches!(status, "in_progress" | "queued");
         let output = if has_ended { self.items.iter().map(|item| item.object(self.ended())).collect() } else { vec![] };
         let given = |member: &str, default: Value| match self.body.get(member) {
             None | Some(Value::Null) => default,
@@ -102,7 +111,7 @@ impl<'a> Answer<'a> {
             "object": "response",
             "created_at": self.created_s,
             "status": status,
-            "background": false,
+            "background": given("background", json!(false)),
             "error": null,
             "incomplete_details": if status == "incomplete" { json!({"reason": "max_output_tokens"}) } else { Value::Null },
             "instructions": given("instructions", Value::Null),
