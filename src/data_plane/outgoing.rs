@@ -11,12 +11,12 @@ use crate::{
             self,
             elsewhere::{Asked, Elsewhere, Says},
         },
-        canonical::{Facts, Notes, Request, Target, Unsupported},
+        canonical::{Facts, ModelTraits, Notes, Request, Target, Unsupported},
         endpoints::{Api, ApiEndpoint, EndpointEntry},
         fan_out,
         gemini::{self, path::Verb},
         multipart::ModelFinder,
-        openai_chat::request::RequestView,
+        openai_chat::{request::RequestView, variant::SchemaWay},
         openai_responses::echo::Echo,
         text_tools,
         translate::{self, Prompt, Translation},
@@ -24,7 +24,10 @@ use crate::{
         wire::{ClientWire, Dialect, UpstreamWire, Way, way},
     },
     error::{Failure, Upstream},
-    json::patch::{Patch, PatchError, Segment},
+    json::{
+        patch::{Patch, PatchError, Segment},
+        view::Value,
+    },
     policy::keys,
     providers::{azure, sigv4, traits},
 };
@@ -289,8 +292,53 @@ impl<'r> Outgoing<'r> {
         {
             return Way::Between { client: ClientWire::OpenAiChat, upstream: UpstreamWire::OpenAiChat };
         }
+        if let Some(way) = self.way_of_schema(deployment, dialect) {
+            return way;
+        }
         let way = way(self.entry.endpoint, self.entry.api, dialect, deployment.quirks.responses);
         if self.entry.endpoint.is_generation() { way } else { self.way_beside_chat(way, deployment) }
+    }
+
+    /// The way of a client's schema to an upstream of its own dialect that has none, or whose model has none: sent as it came it would be
+    /// refused, or worse, passed over.
+    fn way_of_schema(&self, deployment: &Deployment, dialect: Dialect) -> Option<Way> {
+        let Body::Json { bytes, start, view, .. } = &self.body else { return None };
+        let text = &bytes[*start..];
+        let (client, upstream, may_ask) = match self.entry.endpoint {
+            ApiEndpoint::ChatCompletions if dialect == Dialect::OpenAi => {
+                (ClientWire::OpenAiChat, UpstreamWire::OpenAiChat, view.has_format)
+            }
+            ApiEndpoint::Messages => {
+                let may_ask = memchr::memmem::find(text, b"\"output_config\"").is_some();
+                (ClientWire::AnthropicMessages, dialect.anthropic_wire()?, may_ask)
+            }
+            _ => return None,
+        };
+        if !may_ask {
+            return None;
+        }
+        let traits = self.traits_at(deployment);
+        let is_known = upstream != UpstreamWire::OpenAiChat || traits.chat.schema == SchemaWay::Native;
+        if traits.native_schema && is_known {
+            return None;
+        }
+        let format = match client {
+            ClientWire::OpenAiChat => Value::root(text).some("response_format"),
+            _ => Value::root(text).some("output_config").and_then(|config| config.some("format")),
+        };
+        format.and_then(|format| format.get("type")).filter(|kind| kind.says("json_schema"))?;
+        Some(Way::Between { client, upstream })
+    }
+
+    /// What the model at a deployment takes.
+    fn traits_at(&self, deployment: &Deployment) -> ModelTraits {
+        match deployment.upstream_model {
+            Some(_) => deployment.traits,
+            None => {
+                let dialect = deployment.dialect_of(self.model);
+                traits::of_name(deployment.provider, dialect, deployment.catalog, self.model)
+            }
+        }
     }
 
     /// A client of Gemini's takes its stream as an array.
@@ -433,10 +481,7 @@ impl<'r> Outgoing<'r> {
             }
         };
         let model = self.model_for(deployment);
-        let traits = match deployment.upstream_model {
-            Some(_) => deployment.traits,
-            None => traits::of_name(deployment.provider, deployment.dialect_of(model), deployment.catalog, model),
-        };
+        let traits = self.traits_at(deployment);
         let target = Target { model, traits, drops: self.asked.drops };
         let mut notes = Notes::default();
         // What is translated has about the length that it had.

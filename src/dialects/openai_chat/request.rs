@@ -149,6 +149,8 @@ pub struct RequestView<'t> {
     pub choices: u64,
     /// It has a list of tools, if only an empty one.
     pub has_tools: bool,
+    /// There is a `response_format`, which may hold a schema.
+    pub has_format: bool,
     /// The path names the model.
     is_named: bool,
     /// The text's object, and what of it may be patched.
@@ -203,6 +205,7 @@ impl<'t> RequestView<'t> {
             output_tokens_max: number(id::MAX_COMPLETION_TOKENS).or_else(|| number(id::MAX_TOKENS)),
             choices: number(id::N).unwrap_or(1),
             has_tools: scan.member(id::TOOLS).is_some_and(|member| member.kind == Kind::Array),
+            has_format: scan.member(id::RESPONSE_FORMAT).is_some_and(|member| member.kind == Kind::Object),
             is_named: named.is_some(),
             root: scan.root,
             model_member,
