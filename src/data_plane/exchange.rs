@@ -164,7 +164,7 @@ impl<'s> Exchange<'s> {
             if asked.explained {
                 return Err(explain::form().into());
             }
-            return Box::pin(multipart::pass(self, client, asked.entry, inbound)).await;
+            return Box::pin(multipart::pass(self, client, asked.entry, asked.model, inbound)).await;
         }
         self.json(client, asked, inbound).await
     }

@@ -19,7 +19,7 @@ use crate::{
         multipart::{ModelFinder, MultipartError},
     },
     error::{Failure, Upstream},
-    limits::MULTIPART_PREFIX_BYTES_MAX,
+    limits::{MODEL_BYTES_MAX, MULTIPART_PREFIX_BYTES_MAX},
 };
 use std::{cell::RefCell, future::poll_fn, rc::Rc, task::Poll};
 
@@ -29,7 +29,8 @@ pub fn is_multipart(inbound: &Inbound) -> bool {
     content_type.len() >= 19 && content_type[..19].eq_ignore_ascii_case(b"multipart/form-data")
 }
 
-/// Reads up to the model, then passes the request on.
+/// Reads up to the model, then passes the request on. `named` is the model that the path names: it stands above the part's, and takes its place
+/// where there is none.
 ///
 /// # Errors
 /// As for every exchange.
@@ -37,6 +38,7 @@ pub async fn pass<D: Downstream>(
     exchange: &mut Exchange<'_>,
     client: &mut D,
     entry: &'static EndpointEntry,
+    named: Option<String>,
     inbound: &mut Inbound,
 ) -> Result<(), Ended> {
     let current = exchange.current;
@@ -69,29 +71,24 @@ pub async fn pass<D: Downstream>(
             Err(error) => return Err(broken(error)),
         };
     }
-    let Some(at) = finder.model() else {
-        return Err(Failure::InvalidRequest {
-            param: Some("model".into()),
-            code: "invalid_request",
-            message: "'model' is missing.".into(),
-        }
-        .into());
+    let found = match finder.model() {
+        Some(at) => Some((at, Default::default())),
+        None if named.is_some() => finder.model_part(inbound.body()).map(|around| (0..0, around)),
+        None => None,
     };
-    let model = String::from_utf8(inbound.body()[at.clone()].to_vec())
-        .ok()
-        .filter(|model| !model.is_empty() && !model.chars().any(char::is_control));
-    let Some(model) = model else {
-        return Err(Failure::InvalidRequest {
-            param: Some("model".into()),
-            code: "invalid_request",
-            message: "'model' must be a name without control characters.".into(),
-        }
-        .into());
+    let Some((at, around)) = found else { return Err(no_model("'model' is missing.")) };
+    let model = match named {
+        Some(named) => Some(named).filter(|named| named.len() <= MODEL_BYTES_MAX),
+        None => String::from_utf8(inbound.body()[at.clone()].to_vec()).ok(),
+    };
+    let Some(model) = model.filter(|model| !model.is_empty() && !model.chars().any(char::is_control)) else {
+        return Err(no_model("'model' must be a name without control characters."));
     };
     exchange.received(inbound.body().len());
     let body = MultipartBody {
         start: inbound.body_start,
         model: at,
+        around,
         complete: inbound.body_complete,
         announced: inbound.head.content_length,
         spent: false.into(),
@@ -147,6 +144,10 @@ pub async fn upload_rest<D: Downstream>(
     }
     call.end_body();
     Ok(())
+}
+
+fn no_model(message: &'static str) -> Ended {
+    Failure::InvalidRequest { param: Some("model".into()), code: "invalid_request", message: message.into() }.into()
 }
 
 fn refused(error: MultipartError) -> Ended {

@@ -81,8 +81,10 @@ enum Body<'r> {
 pub struct MultipartBody {
     pub bytes: Rc<Vec<u8>>,
     pub start: usize,
-    /// Value of the `model` part, within the body.
+    /// Value of the `model` part, within the body; empty where a part is put.
     pub model: Range<usize>,
+    /// What is put before and behind the value where the client has no such part, because the path names the model.
+    pub around: [Vec<u8>; 2],
     /// True when `bytes` holds all of the body.
     pub complete: bool,
     /// Length of the whole body, where the client announced it.
@@ -600,13 +602,11 @@ impl<'r> Outgoing<'r> {
                     Piece::Shared(body.bytes.clone(), range.start + body.start..range.end + body.start)
                 };
                 let held = body.bytes.len() - body.start;
-                let pieces = vec![
-                    shared(0..body.model.start),
-                    Piece::Owned(model.as_bytes().to_vec()),
-                    shared(body.model.end..held),
-                ];
+                let [before, behind] = &body.around;
+                let put = [before, model.as_bytes(), behind].concat();
                 let total = body.announced.or(body.complete.then_some(held as u64));
-                let length = total.map(|total| total + model.len() as u64 - body.model.len() as u64);
+                let length = total.map(|total| total + put.len() as u64 - body.model.len() as u64);
+                let pieces = vec![shared(0..body.model.start), Piece::Owned(put), shared(body.model.end..held)];
                 Ok(RequestBody { content: Content::Pieces(pieces), length })
             }
         }

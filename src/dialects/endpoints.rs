@@ -1,7 +1,8 @@
 //! The APIs' paths: which endpoint a request names, whose API it is, and how its body is treated.
 //!
 //! One table. OpenAI's paths are matched with and without `/v1`, and below `/openai/v1` and `/v1beta/openai`, where clients of Azure and
-//! of Gemini's compatible API look for them; Azure's older form has the model in the path; `/v2/rerank` is where Cohere's clients look.
+//! of Gemini's compatible API look for them; Azure's older form has the model in the path, or is below `/openai` alone; `/v2/rerank` is where Cohere's
+//! clients look.
 //! Gemini's are matched below `/v1beta`, `/v1` and without either. Whatever is not in the table is `unknown_url`.
 
 use super::gemini::{self, path::Verb};
@@ -208,7 +209,7 @@ fn below_version(path: &str) -> &str {
     {
         return rest;
     }
-    ["/v1beta/openai", "/openai/v1", "/v1beta", "/anthropic/v1"]
+    ["/v1beta/openai", "/openai/v1", "/v1beta", "/anthropic/v1", "/openai"]
         .into_iter()
         .find_map(|prefix| path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')))
         .unwrap_or(path)
@@ -240,6 +241,10 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Failure> {
         };
     }
     if let Some(id) = below.strip_prefix("/models/").filter(|id| !id.is_empty()) {
+        // A verb of Gemini's API that is none of ours.
+        if method == "POST" && id.contains(':') {
+            return Err(Failure::UnknownPath);
+        }
         return if method == "GET" { Ok(Route::Model(id)) } else { Err(Failure::MethodNotAllowed { allow: "GET" }) };
     }
     let stored =
@@ -252,10 +257,11 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Failure> {
 
 /// The endpoints that have the model in the path: Gemini's, and Azure's older ones.
 fn named<'a>(path: &'a str, below: &'a str) -> Option<(&'static EndpointEntry, &'a str)> {
-    if let Some(rest) = below.strip_prefix("/openai/deployments/") {
-        let (model, path) = rest.split_at(rest.find('/')?);
-        let entry = ENDPOINTS.iter().find(|entry| entry.path == path && entry.body == BodyKind::Json)?;
-        return Some((entry, model)).filter(|(entry, model)| !model.is_empty() && entry.api == Api::OpenAi);
+    if let Some(rest) = below.strip_prefix("/deployments/").filter(|_| path.starts_with("/openai/")) {
+        // Azure's client leaves a slash in a model's name as it is.
+        let named = ENDPOINTS.iter().filter(|entry| entry.api == Api::OpenAi && entry.body != BodyKind::None);
+        let split = named.filter_map(|entry| Some((entry, rest.strip_suffix(entry.path)?)));
+        return split.max_by_key(|(entry, _)| entry.path.len()).filter(|(_, model)| !model.is_empty());
     }
     let (model, verb) = gemini::path::read(path)?;
     let endpoint = match verb {
@@ -349,6 +355,14 @@ mod tests {
             ("POST /openai/deployments/gpt%2D5/chat/completions", "OpenAi ChatCompletions gpt%2D5"),
             ("POST /openai/deployments//chat/completions", "OpenAi unknown_url"),
             ("POST /openai/deployments/gpt-5", "OpenAi unknown_url"),
+            ("POST /openai/deployments/own/gpt-5/chat/completions", "OpenAi ChatCompletions own/gpt-5"),
+            ("POST /openai/deployments/whisper/audio/transcriptions", "OpenAi AudioTranscriptions whisper"),
+            ("POST /openai/deployments/gpt-5/messages", "OpenAi unknown_url"),
+            ("POST /deployments/gpt-5/chat/completions", "OpenAi unknown_url"),
+            ("POST /openai/responses", "OpenAi Responses"),
+            ("GET /openai/models", "OpenAi Models"),
+            ("GET /openai/files", "OpenAi unsupported_endpoint"),
+            ("POST /v1beta/models/gemini-3:generateNothing", "Gemini unknown_url"),
             ("GET /v1/models", "OpenAi Models"),
             ("GET /v1/models/org/name", "OpenAi Model org/name"),
             ("GET /v1beta/models", "Gemini Models"),
@@ -361,10 +375,10 @@ mod tests {
             ("POST /v1beta/models/gemini-3:generateContent", "Gemini GenerateContent gemini-3"),
             ("POST /v1/models/gemini-3:streamGenerateContent", "Gemini StreamGenerateContent gemini-3"),
             ("POST /models/tunedModels/x:countTokens", "Gemini CountTokens tunedModels/x"),
-            ("POST /v1beta/models/:countTokens", "Gemini method_not_allowed"),
+            ("POST /v1beta/models/:countTokens", "Gemini unknown_url"),
             ("GET /v1beta/models/gemini-3:embedContent", "Gemini method_not_allowed"),
             ("POST /v1beta/models/gemini-3:batchEmbedContents", "Gemini BatchEmbedContents gemini-3"),
-            ("POST /v1beta/models/gemini-3:predict", "Gemini method_not_allowed"),
+            ("POST /v1beta/models/gemini-3:predict", "Gemini unknown_url"),
             ("POST /v1beta/cachedContents", "Gemini unknown_url"),
             ("POST /v1/rerank", "OpenAi Rerank"),
             ("POST /v2/rerank", "OpenAi Rerank"),

@@ -87,6 +87,16 @@ impl ModelFinder {
         self.model.clone()
     }
 
+    /// What stands around the value of a part `model` that is put before the first of `body`, which has none; `None` where something else stands
+    /// there, which would become a part of it.
+    pub fn model_part(&self, body: &[u8]) -> Option<[Vec<u8>; 2]> {
+        let delimiter = &self.delimiter[2..];
+        body.starts_with(delimiter).then(|| {
+            let head = b"\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n";
+            [[delimiter, head].concat(), b"\r\n".to_vec()]
+        })
+    }
+
     /// True once the closing delimiter has been seen.
     pub fn is_ended(&self) -> bool {
         self.state == State::End

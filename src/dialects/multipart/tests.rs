@@ -69,3 +69,13 @@ fn file_content_is_not_kept() {
         assert!(finder.window.len() < 100);
     }
 }
+
+#[test]
+fn a_part_can_be_put_before_the_first() {
+    let body = b"--b-1\r\ncontent-disposition: form-data; name=\"other\"\r\n\r\nx\r\n--b-1--\r\n";
+    let finder = ModelFinder::new(TYPE).expect("a boundary");
+    let [before, behind] = finder.model_part(body).expect("a body that begins with its boundary");
+    let whole = [&before[..], b"whisper-1", &behind, body].concat();
+    check(&whole, Ok(Some("whisper-1")));
+    assert_eq!(finder.model_part(b"a preamble\r\n--b-1--\r\n"), None);
+}

@@ -3,6 +3,7 @@
 import io
 import json
 
+import openai
 import pydantic
 import pytest
 
@@ -194,3 +195,27 @@ def test_speech_is_binary(client):
         model="sim-small", voice="alloy", input="Name three rivers."
     ) as streamed:
         assert b"".join(streamed.iter_bytes()) == sound
+
+
+@pytest.mark.gateway_only
+def test_azure_s_client_and_its_paths(gateway, provider):
+    """It puts the model into the path, slashes and all, where there is a deployment to name; the rest is below /openai."""
+    with openai.AzureOpenAI(
+        azure_endpoint=gateway.url, api_key=gateway.key, api_version="2024-10-21", max_retries=0
+    ) as azure:
+        answer = azure.chat.completions.create(model="a/sim-small", messages=ASK)
+        assert answer.choices[0].message.content and provider.last_request().json["model"] == "sim-small"
+        heard = azure.audio.transcriptions.create(model="a/whisper-1", file=("a.wav", b"x" * 2000))
+        assert heard.text and 'name="model"\r\n\r\nwhisper-1\r\n' in provider.last_request().body
+        line = gateway.wait_log("of a transcript", lambda line: line["endpoint"] == "audio.transcriptions")
+        assert line["input_tokens"] > 0 and line["output_tokens"] > 0
+        assert azure.responses.create(model="a/sim-small", input="hello").output_text
+        assert "sim-small" in {model.id for model in azure.models.list()}
+    # As examples with curl do it: the path alone names the model.
+    url = f"{gateway.url}/openai/deployments/a/whisper-1/audio/transcriptions?api-version=2024-10-21"
+    with openai.OpenAI(base_url=url, api_key=gateway.key, max_retries=0) as client:
+        heard = client.post("", body={}, files={"file": ("a.wav", b"x" * 2000)}, cast_to=dict, options=FORM)
+    assert heard["text"] and 'name="model"\r\n\r\nwhisper-1\r\n' in provider.last_request().body
+
+
+FORM = {"headers": {"Content-Type": "multipart/form-data"}}
