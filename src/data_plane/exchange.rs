@@ -180,6 +180,11 @@ impl<'s> Exchange<'s> {
             Ok(Route::Api(entry)) if entry.body != BodyKind::None => entry.api,
             _ => endpoints::api(path, inbound.head.speaks),
         };
+        if self.settlement.api == Api::Anthropic {
+            // What that API calls it, and its clients show in their errors.
+            let id = self.settlement.record.request_id;
+            self.lines.extend([&b"request-id: "[..], &self.shard.id_text(id), b"\r\n"].concat());
+        }
         admit::authenticate(self.current, inbound, client.remembered(), &mut self.settlement)?;
         let body = match route? {
             // Nothing is asked of anybody there.

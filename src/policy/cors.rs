@@ -53,8 +53,10 @@ pub fn decide<'a>(origins: &'a [Box<str>], facts: Facts<'a>) -> Decision<'a> {
 }
 
 /// What scripts may read besides the body.
-const EXPOSED: &str = "x-request-id, retry-after, retry-after-ms, x-should-retry, server-timing, x-ringway-attempts, \
-                       x-ringway-deployment, x-ringway-overhead-us, x-ringway-estimated";
+const EXPOSED: &str = "x-request-id, request-id, x-upstream-request-id, retry-after, retry-after-ms, x-should-retry, server-timing, \
+                       x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, \
+                       x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, x-ringway-attempts, \
+                       x-ringway-deployment, x-ringway-overhead-us, x-ringway-estimated, x-ringway-dropped, x-ringway-adapted";
 
 fn allow_origin<'a>(origins: &'a [Box<str>], origin: Option<&[u8]>) -> Option<&'a str> {
     let origin = origin?;

@@ -187,17 +187,22 @@ struct Renamed {
 #[inline(always)]
 fn forwarded(name: &[u8]) -> Option<Renamed> {
     const AS_IT_IS: Renamed = Renamed { prefix: b"", skipped: 0 };
+    // The client's request id is ours; the provider's is kept beside it, as x-upstream-request-id.
+    const ID: &[u8] = b"x-upstream-request-id";
     let is_allowed = match name.first()? | 0x20 {
         b'x' if begins_with(name, b"x-ratelimit-") => name.len() > b"x-ratelimit-".len(),
         // Cohere's.
         b'x' if begins_with(name, b"x-trial-endpoint-call-") || is_named(name, b"x-endpoint-monthly-call-limit") => {
             true
         }
-        // The client's x-request-id is ours; the provider's is kept beside it, as x-upstream-request-id.
         b'x' if is_named(name, b"x-request-id") => {
             return Some(Renamed { prefix: b"x-upstream-", skipped: b"x-".len() });
         }
+        b'x' if is_named(name, b"x-amzn-requestid") => return Some(Renamed { prefix: ID, skipped: name.len() }),
         b'x' => is_named(name, b"x-should-retry"),
+        // Anthropic's.
+        b'r' if is_named(name, b"request-id") => return Some(Renamed { prefix: ID, skipped: name.len() }),
+        b'a' => begins_with(name, b"anthropic-ratelimit-") && name.len() > b"anthropic-ratelimit-".len(),
         b'o' => begins_with(name, b"openai-") && name.len() > b"openai-".len(),
         b'c' => is_named(name, b"content-disposition") || is_named(name, b"content-language"),
         _ => false,

@@ -143,6 +143,14 @@ def test_a_stream_that_breaks_off_is_an_error(of_anthropic, provider):
         streamed(of_anthropic)
 
 
+def test_answers_and_errors_have_an_id(of_anthropic, provider):
+    assert ask(of_anthropic)._request_id.startswith("req_")
+    provider.fail("status:400")
+    with pytest.raises(anthropic.BadRequestError) as failed:
+        ask(of_anthropic)
+    assert failed.value.request_id.startswith("req_")
+
+
 def test_models_are_listed_as_its_own_api_does(of_anthropic):
     assert {"model", "newest"} <= {model.id for model in of_anthropic.models.list()}
 

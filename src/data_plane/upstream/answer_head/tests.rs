@@ -59,6 +59,20 @@ fn only_allowed_headers_reach_the_client() {
 }
 
 #[test]
+fn the_ids_and_limits_of_other_providers() {
+    for (name, expected) in [
+        ("request-id", "x-upstream-request-id: 1\r\n"),
+        ("x-amzn-RequestId", "x-upstream-request-id: 1\r\n"),
+        ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-remaining: 1\r\n"),
+        ("anthropic-organization-id", ""),
+        ("anthropic-ratelimit-", ""),
+    ] {
+        let forward = head(&[(name, "1")]).forward;
+        assert_eq!(String::from_utf8(forward).expect("ASCII"), expected, "{name}");
+    }
+}
+
+#[test]
 fn media_types() {
     assert!(head(&[("content-type", "application/json; charset=utf-8")]).is_json());
     assert!(head(&[("content-type", "application/problem+json")]).is_json());
