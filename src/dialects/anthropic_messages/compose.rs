@@ -331,6 +331,9 @@ impl Composer<'_> {
                     }
                     None => self.notes.leave(self.target, [extra])?,
                 }
+            } else if *extra.param == *"context_management" && extra.value.kind() != Kind::Object {
+                // That of OpenAI's Responses is an array.
+                self.notes.leave(self.target, [extra])?;
             } else if let Some(own) = own {
                 if purpose == Purpose::Message || matches!(*own, "cache_control" | "context_management" | "speed") {
                     self.json.name(own).raw(&extra.value);

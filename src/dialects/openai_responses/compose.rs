@@ -16,6 +16,7 @@ use crate::dialects::openai_chat::compose::messages::Unnamed;
 use crate::dialects::openai_chat::compose::names::{Names, is_acceptable};
 use crate::dialects::openai_chat::compose::names_json;
 use crate::dialects::schema::{self, Subset};
+use crate::json::Kind;
 use crate::json::piece::{Raw, Text};
 use crate::json::strings;
 use crate::json::write::Writer;
@@ -349,6 +350,8 @@ impl Composer<'_> {
                 "service_tier" if !SERVICE_TIERS.iter().any(|tier| strings::says(&extra.value.0, tier)) => {
                     self.notes.leave(self.target, [extra])?;
                 }
+                // Anthropic's member of this name is an object.
+                "context_management" if extra.value.kind() != Kind::Array => self.notes.leave(self.target, [extra])?,
                 param if SAME.contains(&param) => drop(json.name(param).raw(&extra.value)),
                 _ => self.notes.leave(self.target, [extra])?,
             }

@@ -522,6 +522,12 @@ fn hints_never_refuse() {
     assert_eq!(composed.json()["service_tier"], "standard_only");
     assert_eq!(composed.json()["inference_geo"], "eu");
     assert_eq!(composed.notes, [(NoteKind::Dropped, "prompt_cache_key".to_owned())]);
+    // Responses has another thing of this name.
+    let with = |value| Request { extras: vec![extra("context_management", value)], ..asking("Hi") };
+    assert_eq!(self::composed(&with("{}")).json()["context_management"].to_string(), "{}");
+    let theirs = self::composed(&with("[{}]"));
+    assert!(theirs.json()["context_management"].is_null());
+    assert_eq!(theirs.notes, [(NoteKind::Dropped, "context_management".to_owned())]);
 }
 
 #[test]

@@ -48,6 +48,18 @@ fn result(id: &'static str, name: &'static str, content: Vec<PartBody<'static>>)
     ToolResult { call_id: Text::plain(id), name, content, object: None, is_error: false }
 }
 
+#[test]
+fn anthropic_s_member_of_a_name_is_not_taken_for_its_own() {
+    let with = |value| {
+        let extra = Extra { param: "context_management".into(), value: raw(value), is_hint: true };
+        composed(&Request { extras: vec![extra], ..Request::default() }, &target(false)).unwrap()
+    };
+    assert_eq!(with("[{}]").0["context_management"], json!([{}]));
+    let (body, notes, _) = with(r#"{"edits":[]}"#);
+    assert!(body["context_management"].is_null());
+    assert_eq!(noted(&notes), [("context_management", NoteKind::Dropped)]);
+}
+
 fn conversation(messages: Vec<Message<'static>>) -> Json {
     body(&Request { messages, ..Request::default() })["input"].take()
 }
