@@ -307,7 +307,7 @@ impl<'a> Media<'a> {
         let Media { kind, source, name } = self;
         match kind {
             Medium::Image => PartBody::Image { source, detail },
-            Medium::Document => PartBody::Document { source, name },
+            Medium::Document => PartBody::Document { source: source.of_document(), name },
             Medium::Audio => PartBody::Audio { source },
         }
     }

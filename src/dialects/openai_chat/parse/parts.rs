@@ -133,7 +133,7 @@ fn file<'a>(value: Value<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Res
         (None, Some(id)) => Source::File(id),
         (None, None) => return Err(invalid(path, "an object with file_data or file_id")),
     };
-    Ok(PartBody::Document { source, name })
+    Ok(PartBody::Document { source: source.of_document(), name })
 }
 
 fn has_scheme(url: &Text<'_>) -> bool {

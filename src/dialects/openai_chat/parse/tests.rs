@@ -204,6 +204,16 @@ fn sounds_and_files_have_media_types() {
     part(json!({"type":"hologram","hologram":1}), |part, _| {
         let PartBody::Other { param, raw } = &part.body else { panic!("{part:?}") };
         assert_eq!((param.as_str(), &*raw.0), ("messages[1].content[0]", &br#"{"hologram":1,"type":"hologram"}"#[..]));
+    // A text is a text, whatever it came as; what is none stays as it came.
+    part(file(json!({"filename":"a.txt","file_data":"data:text/plain;base64,aMOpbGxv"})), |part, _| {
+        let PartBody::Document { source: Source::Plain(text), .. } = &part.body else { panic!("{part:?}") };
+        assert!(same(text, "héllo"));
+    });
+    for left in ["data:text/plain;base64,/w==", "data:text/csv;base64,?"] {
+        part(file(json!({"file_data":left})), |part, _| {
+            assert!(matches!(&part.body, PartBody::Document { source: Source::Inline { .. }, .. }), "{part:?}");
+        });
+    }
     });
 }
 

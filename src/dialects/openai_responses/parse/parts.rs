@@ -131,7 +131,7 @@ fn file<'a>(members: &mut Members<'a>, path: &Path<'_>, _: &mut Request<'a>) -> 
     } else {
         return Err(invalid(path, "an object with file_data, file_url or file_id"));
     };
-    Ok(PartBody::Document { source, name })
+    Ok(PartBody::Document { source: source.of_document(), name })
 }
 
 fn has_scheme(url: &Text<'_>) -> bool {
