@@ -169,11 +169,19 @@ impl<'a> Body<'a> {
         }
         request.logprobs = wanted.then_some(alternatives.unwrap_or(0));
         request.answers = maybe_at_root(self.n, "n", whole)?;
+        if request.answers == Some(0) {
+            return Err(invalid(&Path::Root.member("n"), "1 or more"));
+        }
         self.reasoning(&mut request)?;
         request.stream = maybe_at_root(self.stream, "stream", flag)?.unwrap_or(false);
         self.stream_options(&mut request)?;
-        let user = maybe_at_root(self.user, "user", text)?;
-        request.user = maybe_at_root(self.safety_identifier, "safety_identifier", text)?.or(user);
+        request.user = maybe_at_root(self.user, "user", text)?;
+        if let Some(identifier) = maybe_at_root(self.safety_identifier, "safety_identifier", text)? {
+            // One of them is carried; the other is not lost without a note.
+            let other = self.user.map(|user| extra(&Path::Root, b"user", user, true));
+            request.extras.extend(other.filter(|_| request.user.as_ref() != Some(&identifier)));
+            request.user = Some(identifier);
+        }
         Ok(request)
     }
 

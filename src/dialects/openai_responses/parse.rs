@@ -151,8 +151,13 @@ impl<'a> Body<'a> {
                 request.extras.push(extra(&path, &name, value, is_hint));
             }
         }
-        let user = maybe(self.user, &at("user"), text)?;
-        request.user = maybe(self.safety_identifier, &at("safety_identifier"), text)?.or(user);
+        request.user = maybe(self.user, &at("user"), text)?;
+        if let Some(identifier) = maybe(self.safety_identifier, &at("safety_identifier"), text)? {
+            // One of them is carried; the other is not lost without a note.
+            let other = self.user.map(|user| extra(&Path::Root, b"user", user, true));
+            request.extras.extend(other.filter(|_| request.user.as_ref() != Some(&identifier)));
+            request.user = Some(identifier);
+        }
         Ok(request)
     }
 

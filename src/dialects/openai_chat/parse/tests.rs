@@ -39,6 +39,7 @@ fn takes_the_members_that_it_understands() {
         "parallel_tool_calls":false
     });
     parsed(body, |request| {
+        assert_eq!(extras(&request), [("user".to_owned(), "\"u\"".to_owned(), true)]);
         let raw = |number: &'static str| Some(Raw(number.as_bytes().into()));
         assert_eq!(request.output_tokens_max, Some(7));
         assert_eq!((request.temperature, request.top_p, request.top_k), (raw("0.7"), raw("1"), raw("40")));
@@ -49,9 +50,14 @@ fn takes_the_members_that_it_understands() {
         assert!(same(&request.stop[0], "a") && same(&request.stop[1], "b"));
         assert_eq!((request.logprobs, request.answers, request.parallel_tool_calls), (Some(3), Some(2), Some(false)));
         assert_eq!(request.reasoning.unwrap().effort, Some(Effort::XHigh));
-        assert!(request.stream && request.stream_usage && same(&request.user.unwrap(), "s"));
-        assert_eq!(request.extras, vec![]);
+        assert!(request.stream && request.stream_usage && same(request.user.as_ref().unwrap(), "s"));
     });
+    for same in
+        [json!({"messages":[],"user":"u","safety_identifier":"u"}), json!({"messages":[],"safety_identifier":"u"})]
+    {
+        parsed(same, |request| assert!(request.user.unwrap().says("u") && request.extras.is_empty()));
+    }
+    assert!(parse(br#"{"messages":[],"n":0}"#).is_err_and(|invalid| invalid.param == "n"));
 }
 
 #[test]
@@ -198,12 +204,6 @@ fn sounds_and_files_have_media_types() {
         };
         assert!(same(media_type, "application/pdf") && name.as_ref().is_some_and(|name| same(name, "a.pdf")));
     });
-    part(file(json!({"file_id":"file-1"})), |part, _| {
-        assert!(matches!(&part.body, PartBody::Document { source: Source::File(id), .. } if same(id, "file-1")));
-    });
-    part(json!({"type":"hologram","hologram":1}), |part, _| {
-        let PartBody::Other { param, raw } = &part.body else { panic!("{part:?}") };
-        assert_eq!((param.as_str(), &*raw.0), ("messages[1].content[0]", &br#"{"hologram":1,"type":"hologram"}"#[..]));
     // A text is a text, whatever it came as; what is none stays as it came.
     part(file(json!({"filename":"a.txt","file_data":"data:text/plain;base64,aMOpbGxv"})), |part, _| {
         let PartBody::Document { source: Source::Plain(text), .. } = &part.body else { panic!("{part:?}") };
@@ -214,6 +214,12 @@ fn sounds_and_files_have_media_types() {
             assert!(matches!(&part.body, PartBody::Document { source: Source::Inline { .. }, .. }), "{part:?}");
         });
     }
+    part(file(json!({"file_id":"file-1"})), |part, _| {
+        assert!(matches!(&part.body, PartBody::Document { source: Source::File(id), .. } if same(id, "file-1")));
+    });
+    part(json!({"type":"hologram","hologram":1}), |part, _| {
+        let PartBody::Other { param, raw } = &part.body else { panic!("{part:?}") };
+        assert_eq!((param.as_str(), &*raw.0), ("messages[1].content[0]", &br#"{"hologram":1,"type":"hologram"}"#[..]));
     });
 }
 

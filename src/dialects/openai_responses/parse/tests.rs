@@ -92,7 +92,11 @@ fn takes_the_members_that_it_understands() {
         let OutputFormat::Schema(schema) = &request.output else { panic!("{:?}", request.output) };
         assert!(schema.name.as_ref().unwrap().says("n") && schema.description.as_ref().unwrap().says("d"));
         assert_eq!((&*schema.schema.0, schema.strict), (&br#"{"type":"object"}"#[..], Some(true)));
-        let expected = [("text.verbosity", r#""medium""#, true), ("reasoning.mode", r#""standard""#, true)];
+        let expected = [
+            ("text.verbosity", r#""medium""#, true),
+            ("reasoning.mode", r#""standard""#, true),
+            ("user", r#""u""#, true),
+        ];
         let expected = expected.map(|(param, value, is_hint)| (param.to_owned(), value.to_owned(), is_hint));
         assert_eq!(extras(&request), expected);
     });
