@@ -289,13 +289,15 @@ impl fmt::Display for ScanError {
             Number => write!(f, "not valid JSON: malformed number at byte {at}"),
             Utf8 => write!(f, "not valid UTF-8 at byte {at}"),
             ByteOrderMark => write!(f, "not valid JSON: a byte order mark is not allowed"),
-            NotAnObject => write!(f, "a JSON object is expected, at byte {at}"),
+            NotAnObject => write!(f, "not a JSON object, at byte {at}"),
             TrailingBytes => write!(f, "not valid JSON: something follows the object at byte {at}"),
             TooDeep => write!(f, "nested deeper than {JSON_DEPTH_MAX} levels at byte {at}"),
-            TooManyMembers => write!(f, "more than {MEMBERS_MAX} members in the object, at byte {at}"),
+            TooManyMembers => write!(f, "an object of more than {MEMBERS_MAX} members, at byte {at}"),
             TooLong => write!(f, "too long"),
-            DuplicateMember(name) => write!(f, "the member '{name}' appears twice, again at byte {at}"),
-            CaseVariant(name) => write!(f, "the member at byte {at} differs from '{name}' only in letter case"),
+            DuplicateMember(name) => write!(f, "ambiguous: the member '{name}' appears twice, again at byte {at}"),
+            CaseVariant(name) => {
+                write!(f, "ambiguous: the member at byte {at} differs from '{name}' only in letter case")
+            }
         }
     }
 }
