@@ -30,8 +30,10 @@ use crate::limits;
 use crate::sse::split::Splitter;
 use std::fmt::Debug;
 
+mod beside;
 mod pairs;
 
+pub use beside::beside;
 pub use pairs::{gemini, pairs};
 
 /// A fuzz target: takes any input, panics if an invariant is broken.
@@ -41,6 +43,7 @@ pub type Target = fn(&[u8]);
 pub static TARGETS: &[(&str, Target)] = &[
     ("answer_head", answer_head),
     ("anthropic_messages", anthropic_messages),
+    ("beside", beside),
     ("chat", chat),
     ("chunked", chunked),
     ("config", config),
