@@ -265,7 +265,8 @@ async fn attempt<D: Downstream>(
             reading => Box::pin(collected(exchange, client, group, deployment, call, more, reading)).await,
         };
     }
-    if outgoing.entry.answers_json() {
+    // Transcripts are JSON unless a text was asked for, and count what they cost.
+    if outgoing.entry.answers_json() || head.is_json() {
         if !head.is_json() && !head.content_type.is_empty() {
             return Err(Upstream::BadResponse.into());
         }
