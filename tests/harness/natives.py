@@ -1,4 +1,4 @@
-"""Providers that speak Ollama's and Cohere's own APIs, written from their wire formats, for tests of the gateway in front of them.
+"""Providers that speak Ollama's, Cohere's and Bedrock's own APIs, written from their wire formats, for tests of the gateway in front of them.
 
 They make up answers as the simulated provider does: what was asked is repeated; tools that may be called are called, all of them where the
 last message says `parallel`, and none after a result; a schema is filled; limits and stop sequences cut the text. Each request, and each answer
@@ -13,7 +13,7 @@ import json
 import threading
 from types import SimpleNamespace
 
-from judges import judge
+from judges import frames, judge
 
 WORDS = ["clear", "river", "straße", "holds", "the", "same", "→", "signal", "near", "quiet", "stone", "bridge"]
 TOKENS = 24
@@ -82,7 +82,7 @@ class Native:
             self.asked.append(SimpleNamespace(path=connection.path, headers=connection.headers, body=asked))
             if fault == "status":
                 raise Refused(number, self.words_of(number))
-            if connection.path != self.path:
+            if not self.is_chat(connection.path):
                 return self.beside(connection, asked)
             said = judge.request(self.dialect, connection.path, asked)
             if said:
@@ -93,11 +93,17 @@ class Native:
         except Refused as refused:
             error = json.dumps(self.error(refused.message)).encode()
             return self.send(connection, refused.status, "application/json", error)
-        if asked.get("stream", self.streams_unasked):
+        if self.is_stream(connection.path, asked):
             return self.stream(connection, list(self.events(asked, answer)), fault, number)
         whole = json.dumps(self.whole(asked, answer)).encode()
         self.judge_answer("whole.json", whole)
         self.send(connection, 200, "application/json; charset=utf-8", whole)
+
+    def is_chat(self, path):
+        return path == self.path
+
+    def is_stream(self, path, asked):
+        return asked.get("stream", self.streams_unasked)
 
     def judge_answer(self, name, data):
         for said in judge.answer(self.dialect, name, data):
@@ -364,6 +370,98 @@ class Cohere(Native):
                 yield True, self.event("tool-call-delta", index=at, delta=said)
             yield False, self.event("tool-call-end", index=at)
         yield False, self.event("message-end", delta=self.end(asked, answer))
+
+
+class Bedrock(Native):
+    """Amazon's Converse. Streams are frames; whether requests are signed rightly is what `peers/clouds` asks."""
+
+    dialect = "bedrock_converse"
+    stream_file, stream_type = "stream.bin", "application/vnd.amazon.eventstream"
+    headers = {"x-amzn-requestid": "8f3a61ee"}
+
+    def is_chat(self, path):
+        return path.startswith("/model/") and path.rpartition("/")[2] in ("converse", "converse-stream")
+
+    def is_stream(self, path, asked):
+        return path.endswith("-stream")
+
+    def error(self, message):
+        return {"message": message}
+
+    def late_error(self, message):
+        return frames.encode([{"exception": "internalServerException", "payload": {"message": message}}])
+
+    def admit(self, headers, asked):
+        if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
+            raise Refused(403, "Missing Authentication Token")
+
+    def wish(self, asked):
+        said = [part for message in asked["messages"] for part in message["content"]]
+        tools = asked.get("toolConfig", {})
+        after_result = any("toolResult" in part for part in asked["messages"][-1]["content"])
+        choice = tools.get("toolChoice", {})
+        offered = [tool["toolSpec"] for tool in tools.get("tools", []) if "toolSpec" in tool]
+        if "tool" in choice:
+            offered = [tool for tool in offered if tool["name"] == choice["tool"]["name"]]
+        elif after_result and "any" not in choice:
+            offered = []
+        form = asked.get("outputConfig", {}).get("textFormat")
+        limits = asked.get("inferenceConfig", {})
+        return Wish(
+            prompt=next((part["text"] for part in reversed(said) if part.get("text")), ""),
+            tools=[(tool["name"], tool["inputSchema"]["json"]) for tool in offered],
+            schema=json.loads(form["structure"]["jsonSchema"]["schema"]) if form else None,
+            limit=limits.get("maxTokens"),
+            stops=limits.get("stopSequences"),
+            # Without a signature, which is the maker's, nobody is shown any.
+            thinks=False,
+        )
+
+    def end(self, answer):
+        reasons = {
+            "natural": "end_turn",
+            "stop": "stop_sequence",
+            "limit": "max_tokens",
+            "calls": "tool_use",
+        }
+        return {"stopReason": reasons[answer.ending]}
+
+    def counts(self, asked, answer):
+        given = 3 + sum(len(json.dumps(message)) for message in asked["messages"]) // 40
+        spent = {"inputTokens": given, "outputTokens": answer.output_tokens}
+        return {"usage": {**spent, "totalTokens": sum(spent.values())}, "metrics": {"latencyMs": 7}}
+
+    def calls(self, answer):
+        for at, (name, given) in enumerate(answer.calls):
+            yield {"toolUseId": f"tooluse_{len(self.asked)}_{at}", "name": name}, given
+
+    def whole(self, asked, answer):
+        content = [{"text": "".join(answer.text)}] if answer.text else []
+        content += [{"toolUse": {**call, "input": given}} for call, given in self.calls(answer)]
+        message = {"role": "assistant", "content": content}
+        return {"output": {"message": message}, **self.end(answer), **self.counts(asked, answer)}
+
+    def events(self, asked, answer):
+        def frame(name, **payload):
+            return frames.frame({"event": name, "payload": payload})
+
+        yield False, frame("messageStart", role="assistant")
+        at = 0
+        if answer.text:
+            for piece in answer.text:
+                yield True, frame("contentBlockDelta", delta={"text": piece}, contentBlockIndex=at)
+            yield False, frame("contentBlockStop", contentBlockIndex=at)
+            at += 1
+        for call, given in self.calls(answer):
+            yield False, frame("contentBlockStart", start={"toolUse": call}, contentBlockIndex=at)
+            given = json.dumps(given)
+            for cut in range(0, len(given), 5):
+                delta = {"toolUse": {"input": given[cut : cut + 5]}}
+                yield True, frame("contentBlockDelta", delta=delta, contentBlockIndex=at)
+            yield False, frame("contentBlockStop", contentBlockIndex=at)
+            at += 1
+        yield False, frame("messageStop", **self.end(answer))
+        yield False, frame("metadata", **self.counts(asked, answer))
 
 
 def text_of(message):

@@ -1,4 +1,4 @@
-"""The official clients of three APIs in front of Ringway, with providers of six APIs behind it.
+"""The official clients of three APIs in front of Ringway, with providers of seven APIs behind it.
 
 Each test runs for every kind of provider, so every pair of dialects is met, the same on both sides included. The provider
 checks each body that it gets against its own API's rules; a gateway that translates well keeps its list of breaches empty.
@@ -6,7 +6,7 @@ checks each body that it gets against its own API's rules; a gateway that transl
 
 import pytest
 
-from harness.natives import Cohere, Ollama
+from harness.natives import Bedrock, Cohere, Ollama
 
 # What stands in the configuration, and the path of the base URL.
 KINDS = {
@@ -16,13 +16,24 @@ KINDS = {
     "gemini": ({"kind": "gemini"}, "/v1beta"),
     "cohere": ({"kind": "cohere"}, "/v2"),
     "ollama": ({"kind": "ollama", "dialect": "ollama", "credential": None}, "/v1"),
+    "bedrock-converse": (
+        {
+            "kind": "bedrock",
+            "region": "eu-central-1",
+            "access_key_id": "AKIDTESTTESTTEST",
+            "secret_access_key": "secret-of-a-test-0123456789",
+            "credential": None,
+        },
+        "",
+    ),
 }
-NATIVES = {"cohere": Cohere, "ollama": Ollama}
+NATIVES = {"cohere": Cohere, "ollama": Ollama, "bedrock-converse": Bedrock}
 
 # What an API has no word for: tools that have to be called, one call at a time, stop sequences.
 LACKS = {
     "openai-responses": {"stop"},
     "cohere": {"one_call"},
+    "bedrock-converse": {"one_call"},
     "ollama": {"force", "one_call"},
 }
 

@@ -5,6 +5,8 @@ import json
 import openai
 import pytest
 
+from harness.pixel import PNG
+
 ASK = {"model": "model", "input": "hello there"}
 TOOLS = [
     {
@@ -98,6 +100,14 @@ def test_tools_of_a_group_are_called_with_their_group(of_openai, kind, lacks):
         assert ask(of_openai, input=turns, tools=[group], tool_choice="none").output_text
 
 
+def test_pictures(of_openai):
+    content = [
+        {"type": "input_text", "text": "what is it?"},
+        {"type": "input_image", "image_url": "data:image/png;base64," + PNG, "detail": "auto"},
+    ]
+    assert ask(of_openai, input=[{"role": "user", "content": content}]).output_text
+
+
 def test_a_schema_is_kept_to(of_openai):
     form = {"format": {"type": "json_schema", "name": "number", "schema": SCHEMA, "strict": True}}
     whole = ask(of_openai, text=form)
@@ -113,10 +123,15 @@ def test_what_lives_at_openai_is_refused_elsewhere(of_openai, kind):
     assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "previous_response_id")
 
 
-def test_a_provider_that_fails(of_openai, provider):
-    provider.fail("status:429")
-    with pytest.raises(openai.RateLimitError):
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, openai.BadRequestError), (429, openai.RateLimitError), (500, openai.InternalServerError)],
+)
+def test_a_provider_that_fails(of_openai, provider, status, error):
+    provider.fail(f"status:{status}")
+    with pytest.raises(error) as failed:
         ask(of_openai)
+    assert failed.value.body["message"] and failed.value.body["type"]
 
 
 def test_a_stream_that_breaks_off_ends_as_failed(of_openai, provider, kind):
