@@ -29,11 +29,11 @@ KINDS = {
 }
 NATIVES = {"cohere": Cohere, "ollama": Ollama, "bedrock-converse": Bedrock}
 
-# What an API has no word for: tools that have to be called, one call at a time, stop sequences.
+# What an API has no word for: tools that have to be called, tools that must not be, one call at a time, stop sequences.
 LACKS = {
     "openai-responses": {"stop"},
     "cohere": {"one_call"},
-    "bedrock-converse": {"one_call"},
+    "bedrock-converse": {"forbid", "one_call"},
     "ollama": {"force", "one_call"},
 }
 

@@ -71,7 +71,7 @@ def test_limits_and_stops(of_anthropic, lacks):
     assert texts(stopped) == "You said: hello"
 
 
-def test_tools_are_called_together_and_answered(of_anthropic):
+def test_tools_are_called_together_and_answered(of_anthropic, lacks):
     messages = [{"role": "user", "content": "both in parallel"}]
     answer = ask(of_anthropic, messages=messages, tools=TOOLS)
     assert answer.stop_reason == "tool_use"
@@ -82,7 +82,11 @@ def test_tools_are_called_together_and_answered(of_anthropic):
     assert len({block.id for block in used}) == 2
     results = [{"type": "tool_result", "tool_use_id": block.id, "content": "sunny"} for block in reversed(used)]
     turns = [*messages, {"role": "assistant", "content": answer.content}, {"role": "user", "content": results}]
-    assert texts(ask(of_anthropic, messages=turns, tools=TOOLS, tool_choice={"type": "none"}))
+    if "forbid" in lacks:
+        refused(of_anthropic, "tool_choice", messages=turns, tools=TOOLS, tool_choice={"type": "none"})
+        assert texts(ask(of_anthropic, messages=turns, tools=TOOLS))
+    else:
+        assert texts(ask(of_anthropic, messages=turns, tools=TOOLS, tool_choice={"type": "none"}))
 
 
 @pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "time"}])

@@ -7,6 +7,9 @@ import openai
 import pydantic
 import pytest
 
+from harness.control import ask
+from harness.control import connect as control
+
 ASK = [{"role": "user", "content": "Name three rivers."}]
 WEATHER = {
     "type": "function",
@@ -212,10 +215,9 @@ def test_azure_s_client_and_its_paths(gateway, provider):
         assert azure.responses.create(model="a/sim-small", input="hello").output_text
         assert "sim-small" in {model.id for model in azure.models.list()}
     # As examples with curl do it: the path alone names the model.
-    url = f"{gateway.url}/openai/deployments/a/whisper-1/audio/transcriptions?api-version=2024-10-21"
-    with openai.OpenAI(base_url=url, api_key=gateway.key, max_retries=0) as client:
-        heard = client.post("", body={}, files={"file": ("a.wav", b"x" * 2000)}, cast_to=dict, options=FORM)
-    assert heard["text"] and 'name="model"\r\n\r\nwhisper-1\r\n' in provider.last_request().body
-
-
-FORM = {"headers": {"Content-Type": "multipart/form-data"}}
+    path = "/openai/deployments/a/whisper-1/audio/transcriptions?api-version=2024-10-21"
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\r\n--b--\r\n'
+    headers = {"api-key": gateway.key, "content-type": "multipart/form-data; boundary=b"}
+    status, _, heard = ask(control(gateway.url), "POST", path, part, headers)
+    assert status == 200 and json.loads(heard)["text"]
+    assert 'name="model"\r\n\r\nwhisper-1\r\n--b\r\n' in provider.last_request().body
