@@ -141,6 +141,8 @@ pub struct RequestView<'t> {
     pub model: Cow<'t, str>,
     /// The client wants a stream. Always false where the endpoint has none.
     pub stream: bool,
+    /// There is a `response_format`, which may hold a schema.
+    pub has_format: bool,
     /// The client itself asks for the usage chunk at the end of the stream.
     pub include_usage: bool,
     /// `max_completion_tokens`, else the older `max_tokens`, if it is a whole number.
@@ -149,8 +151,6 @@ pub struct RequestView<'t> {
     pub choices: u64,
     /// It has a list of tools, if only an empty one.
     pub has_tools: bool,
-    /// There is a `response_format`, which may hold a schema.
-    pub has_format: bool,
     /// The path names the model.
     is_named: bool,
     /// The text's object, and what of it may be patched.
@@ -201,11 +201,11 @@ impl<'t> RequestView<'t> {
             kind,
             model,
             stream,
+            has_format: scan.member(id::RESPONSE_FORMAT).is_some_and(|member| member.kind == Kind::Object),
             include_usage: include_usage_member.is_some_and(|member| member.kind == Kind::True),
             output_tokens_max: number(id::MAX_COMPLETION_TOKENS).or_else(|| number(id::MAX_TOKENS)),
             choices: number(id::N).unwrap_or(1),
             has_tools: scan.member(id::TOOLS).is_some_and(|member| member.kind == Kind::Array),
-            has_format: scan.member(id::RESPONSE_FORMAT).is_some_and(|member| member.kind == Kind::Object),
             is_named: named.is_some(),
             root: scan.root,
             model_member,
