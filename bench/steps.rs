@@ -399,7 +399,7 @@ fn translation(upstream: UpstreamWire) -> Translation {
         facts,
         echo: None,
         in_array: false,
-        prompt: Prompt { bytes: Default::default(), start: 0 },
+        prompt: Prompt { bytes: Default::default(), start: 0, counted: None },
         calls: 1,
     }
 }

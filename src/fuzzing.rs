@@ -21,7 +21,7 @@ use crate::dialects::openai_chat::pass_through::Verdict;
 use crate::dialects::openai_chat::request::{self, RequestKind, RequestView};
 use crate::dialects::openai_chat::stream;
 use crate::dialects::openai_chat::variant::{CallIds, SchemaWay, ThoughtsBack, Variant};
-use crate::dialects::{cohere_chat, ollama, openai_responses, text_tools};
+use crate::dialects::{cohere_chat, ollama, openai_responses, text_tools, tokenizer::Tokenizer};
 use crate::error::Failure;
 use crate::json::patch::Patch;
 use crate::json::piece::Text;
@@ -55,6 +55,7 @@ pub static TARGETS: &[(&str, Target)] = &[
     ("responses", responses),
     ("scan", scan),
     ("sse", sse),
+    ("tokens", tokens),
     ("upstreams", upstreams),
 ];
 
@@ -62,6 +63,21 @@ pub static TARGETS: &[(&str, Target)] = &[
 const PIECES: [usize; 4] = [1, 2, 7, 64];
 
 static LAST_WINS: Members = Members::last_wins(&["model", "choices"]);
+
+/// A text, and a request if it is one, by each tokenizer: there is a count, and no more tokens than there are bytes and messages.
+pub fn tokens(input: &[u8]) {
+    let is_object = json_scan::scan(&LAST_WINS, input).is_ok();
+    for tokenizer in Tokenizer::ALL {
+        if let Ok(text) = std::str::from_utf8(input) {
+            let tokens = tokenizer.of_text(text);
+            assert!(tokens <= text.len() as u64 && (tokens > 0) == !text.is_empty(), "{tokens} of {text:?}");
+        }
+        if is_object {
+            let tokens = tokenizer.of_request(input);
+            assert!(tokens <= 4 * input.len() as u64, "{tokens} of {:?}", String::from_utf8_lossy(input));
+        }
+    }
+}
 
 /// A configuration file. Configurations are text, so anything else never reaches the loader.
 pub fn config(input: &[u8]) {

@@ -27,7 +27,8 @@
 //!    [`dialects::openai_chat::pass_through`]), with back-pressure both ways. Answers of our own come from [`data_plane::reply`], in the shape
 //!    of [`dialects::openai_chat::error`].
 //! 9. **Settle.** [`data_plane::settle`] closes the exchange once, however it ended: into [`telemetry::cells`], and as a record into the ring
-//!    that [`telemetry::access_log`] drains. Its times are those of [`data_plane::clock`].
+//!    that [`telemetry::access_log`] drains. Its times are those of [`data_plane::clock`]. What nobody counted is estimated by
+//!    [`dialects::estimate`], or goes by way of [`telemetry::token_counter`], if the model has a tokenizer.
 //!
 //! Beside all this, on its own thread, [`control_plane`] handles signals, reloads, addresses, certificates, the clouds' credentials
 //! ([`control_plane::credentials`], handed over in [`config::cloud`]) and the admin listener.

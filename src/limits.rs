@@ -90,6 +90,26 @@ pub const ADDRESSES_MAX: usize = 16;
 /// Upstream names looked up at once. Each takes a thread of the blocking pool for as long as the C library waits.
 pub const LOOKUPS_MAX: usize = 16;
 
+/// Longest text whose tokens a tokenizer counts, in bytes: a request's body, or what an answer says. A million tokens of English, the largest
+/// contexts that models have, are four times as much; such a text is estimated by its bytes, which is no worse for being long.
+pub const TOKENIZED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Texts that wait for the tokenizer. The slowest text takes a tenth of a second, and who asks for a count does not wait for longer than
+/// `TOKENIZER_MS`: more would only be late.
+pub const TOKENIZER_JOBS_MAX: usize = 16;
+
+/// Access-log records that may wait in the tokenizer's ring. The writer looks at least every 100 ms, so this covers 40,000 a second, which is
+/// more than one thread counts.
+pub const TOKENIZED_RECORDS_MAX: usize = 4096;
+
+/// How much of a text a tokenizer sees at once, in bytes. What it needs grows a little faster than the text where that has no words; this
+/// takes it 2 MB and some milliseconds.
+pub const TOKENIZER_PIECE_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a request for a count waits for the tokenizer, in milliseconds; after that its tokens are estimated by their bytes. Agents ask
+/// before each turn, which takes seconds.
+pub const TOKENIZER_MS: u64 = 1_000;
+
 /// Commands that wait for the control thread, which takes them within a tenth of a second: to stop, to stop at once, to reload.
 pub const COMMANDS_MAX: usize = 16;
 

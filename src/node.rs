@@ -5,7 +5,10 @@
 
 use crate::{
     config::snapshot::Snapshot,
-    telemetry::cells::{ProcessCells, ShardCells},
+    telemetry::{
+        cells::{ProcessCells, ShardCells},
+        token_counter::TokenCounter,
+    },
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::{
@@ -26,6 +29,8 @@ pub struct Node {
     /// The latest generation whose upstream names have all been looked up once, successfully or not. While it is older than a
     /// snapshot, an endpoint of that snapshot without addresses is not unreachable but not asked for yet.
     pub resolved_generation: AtomicU64,
+    /// Counts by a tokenizer what the snapshot wants counted so.
+    pub token_counter: Arc<TokenCounter>,
 }
 
 /// What one shard shows to the others.
@@ -73,6 +78,7 @@ impl Node {
             shards: (0..shards).map(|_| Arc::default()).collect(),
             process: ProcessCells::default(),
             resolved_generation: AtomicU64::new(0),
+            token_counter: Arc::default(),
         }
     }
 

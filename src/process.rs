@@ -136,6 +136,7 @@ fn up(
         starter.start(index).map_err(|error| one(format!("error: shard {index} does not start: {error}")))?;
     }
 
+    node.token_counter.prepare(&node.snapshot.load(), log.as_ref().map(LogWriter::commands).as_ref());
     announce(&node, ready(&bound.addresses, admin_address, driver, models), on_ready);
     let watchdog = sd_notify::watchdog_enabled();
     let ended = control_plane::run(ControlArgs {
@@ -150,9 +151,13 @@ fn up(
         watchdog,
         handle_signals: true,
         commands,
-        node,
+        node: Arc::clone(&node),
     })
     .map_err(one)?;
+    // Before the log, which gets what was counted.
+    if !node.token_counter.stop(LOG_STOP) {
+        operator_log::warning(format_args!("the last tokens could not be counted in time"));
+    }
     if log.is_some_and(|log| !log.stop(LOG_STOP)) {
         operator_log::warning(format_args!("the last access records could not be written in time"));
     }

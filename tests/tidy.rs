@@ -125,6 +125,7 @@ const COLD_FILES: &[&str] = &[
     "src/telemetry/metrics.rs",
     "src/telemetry/operator_log.rs",
     "src/telemetry/process.rs",
+    "src/telemetry/token_counter.rs",
 ];
 
 /// What pure code must not name, and what it does instead.

@@ -68,6 +68,7 @@ pub fn snapshot(
             deadlines: group.deadlines,
             retry_on_timeout: group.retry_on_timeout,
             drops: group.drops,
+            tokenizer: group.tokenizer,
         });
         match group.prefix {
             Some(prefix) => prefixes.push((prefix.into(), model_group)),

@@ -51,6 +51,7 @@ fn group(provider: &Provider, prefix: &str) -> raw::Model {
         deadlines: raw::Deadlines::default(),
         retry_on_timeout: false,
         unsupported: None,
+        tokenizer: None,
         owned_by: None,
         list: provider.models.iter().map(|model| format!("{prefix}{model}")).collect(),
     }

@@ -93,6 +93,9 @@ pub struct Server {
     /// it and name it in the answer's x-ringway-dropped. A model's own `unsupported` stands above this, a request's
     /// x-ringway-unsupported above both.
     pub unsupported: Unsupported,
+    /// How tokens are estimated where an upstream counts none: "bytes" (four to a token), or by a tokenizer of OpenAI's, "o200k_base" (GPT-4o and
+    /// later) or "cl100k_base" (GPT-4, GPT-3.5). A tokenizer takes some 30 MiB and a thread of its own. A model's own `tokenizer` stands above this.
+    pub tokenizer: Tokenizer,
     /// Let requests in without a key. Only with loopback and unix listeners.
     pub open_access: bool,
 }
@@ -119,6 +122,7 @@ impl Default for Server {
             cors_origins: Vec::new(),
             explain_always: false,
             unsupported: Unsupported::Refuse,
+            tokenizer: Tokenizer::Bytes,
             open_access: false,
         }
     }
@@ -142,6 +146,18 @@ pub enum Unsupported {
     #[default]
     Refuse,
     Drop,
+}
+
+/// How tokens are estimated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Tokenizer {
+    #[default]
+    #[serde(rename = "bytes")]
+    Bytes,
+    #[serde(rename = "cl100k_base")]
+    Cl100kBase,
+    #[serde(rename = "o200k_base")]
+    O200kBase,
 }
 
 /// PEM files for TLS.
@@ -414,6 +430,9 @@ pub struct Model {
     /// "refuse" or "drop": what becomes of what a deployment's API has no word for. As [server] says when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsupported: Option<Unsupported>,
+    /// "bytes", "o200k_base" or "cl100k_base": how tokens are estimated where an upstream counts none. As [server] says when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<Tokenizer>,
     /// `owned_by` in the list of models; the first deployment's provider when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]

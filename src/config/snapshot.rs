@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     catalog::{self, Model},
-    dialects::{canonical::ModelTraits, wire::Dialect},
+    dialects::{canonical::ModelTraits, tokenizer::Tokenizer, wire::Dialect},
     providers::Provider,
 };
 use arc_swap::ArcSwap;
@@ -97,6 +97,8 @@ pub struct ModelGroup {
     pub retry_on_timeout: bool,
     /// What a deployment's API cannot say is dropped, unless the request says otherwise.
     pub drops: bool,
+    /// What counts tokens that no upstream counted; `None`: their bytes.
+    pub tokenizer: Option<Tokenizer>,
 }
 
 /// Time limits of an attempt, in milliseconds.
@@ -320,6 +322,12 @@ pub struct Resolved<'a> {
 }
 
 impl Snapshot {
+    /// What groups want tokens counted by, in no order and as often as they want it.
+    pub fn tokenizers(&self) -> impl Iterator<Item = Tokenizer> + '_ {
+        let groups = self.groups.values().chain(self.prefixes.iter().map(|(_, group)| group));
+        groups.filter_map(|group| group.tokenizer)
+    }
+
     /// The group that serves `model`: an exact name first, then the longest prefix.
     pub fn resolve(&self, model: &str) -> Option<Resolved<'_>> {
         if let Some(group) = self.groups.get(model) {

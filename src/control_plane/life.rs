@@ -1,7 +1,7 @@
 //! The process's life, one turn at a time.
 //!
 //! ```text
-//! Starting --every pool settled and account asked, or 5 s--> Serving
+//! Starting --every pool settled, account asked and tokenizer read, or 5 s--> Serving
 //! Starting, Serving --Stop--> Draining --every shard ended--> Drained
 //!                             Draining --Stop, or drain time--> Stopping --every shard ended--> Cut
 //!                                                               Stopping --2 s--> Abandoned
@@ -12,8 +12,8 @@
 //! minute. The watchdog is fed only while every shard turns, so a shard that hangs ends the process, and with it the hang.
 //!
 //! A reload that fails changes nothing and says so in the log, in the status and in the metrics. One that names new hosts comes into force
-//! when these have been looked up, and new cloud accounts have been asked for credentials, two seconds later at most; a second one meanwhile
-//! takes its place.
+//! when these have been looked up, new cloud accounts have been asked for credentials, and a tokenizer's tables have been read, two seconds later at
+//! most; a second one meanwhile takes its place.
 
 use super::{
     certificates::{Certificates, Refreshed},
@@ -151,7 +151,8 @@ impl Life {
     pub fn turn(&mut self, now: Instant) -> Option<Ended> {
         self.parts.health.observe(now);
         self.feed_watchdog(now);
-        if let Some(arriving) = self.arriving.take_if(|it| now >= it.by || it.looked_up.load(Acquire)) {
+        let counts = self.parts.node.token_counter.is_prepared();
+        if let Some(arriving) = self.arriving.take_if(|it| now >= it.by || (it.looked_up.load(Acquire) && counts)) {
             self.reloaded(Ok(arriving.snapshot), now);
         }
         match self.parts.node.phase() {
@@ -159,7 +160,8 @@ impl Life {
                 self.restart_dead_shards(now);
                 let settled = |shard: &Arc<ShardState>| shard.pools_settled.load(Acquire);
                 let has_credentials = || !credentials::lacks_credentials(&self.parts.node.snapshot.load());
-                if now >= self.settle_by || (self.parts.node.shards.iter().all(settled) && has_credentials()) {
+                if now >= self.settle_by || (self.parts.node.shards.iter().all(settled) && has_credentials() && counts)
+                {
                     self.serve();
                 }
             }
@@ -248,7 +250,10 @@ impl Life {
             Err(why) => return self.reloaded(Err(why), now),
         };
         resolver::prefill(&snapshot, Some(&self.parts.node.snapshot.load()));
-        if resolver::lacks_addresses(&snapshot) || credentials::lacks_credentials(&snapshot) {
+        let counter = &self.parts.node.token_counter;
+        counter.prepare(&snapshot, self.parts.log.as_ref());
+        let lacks_names = resolver::lacks_addresses(&snapshot) || credentials::lacks_credentials(&snapshot);
+        if lacks_names || !counter.is_prepared() {
             let looked_up = (self.parts.look_up)(Arc::clone(&snapshot));
             self.arriving = Some(Arriving { snapshot, looked_up, by: now + FIRST_FETCHES });
         } else {

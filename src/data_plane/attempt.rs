@@ -37,6 +37,7 @@ use crate::{
 
 pub mod answer;
 mod several;
+mod token_count;
 use answer::{Reading, collected, judged_in_place, reading, refused, rejection, translated_in_place};
 
 /// Silence after which a client that waits for a stream gets its head and comments, in milliseconds, so that nothing between us
@@ -195,11 +196,12 @@ async fn attempt<D: Downstream>(
             held.succeeded();
             return Err(Ended::Failed(failure).into());
         }
-        Err(PrepareError::Estimated(answer)) => {
+        Err(PrepareError::Estimated(wire)) => {
             held.succeeded();
             exchange.notes = Notes::default();
             exchange.head = AnswerHead::new(200);
             exchange.estimated_line("tokens");
+            let answer = Box::pin(token_count::estimated(exchange, client, outgoing, wire)).await?;
             return Ok(Progress::Whole(Whole::Collected(answer)));
         }
     };
@@ -259,7 +261,9 @@ async fn attempt<D: Downstream>(
         }
         let more = next_data(exchange, client, &group.deadlines, &mut call).await?;
         return match reading {
-            Reading::Translated(back @ WayBack::Chat(_)) if more && call.data_is_last() => {
+            Reading::Translated(back @ WayBack::Chat(_))
+                if more && call.data_is_last() && exchange.settlement.tokenizer.is_none() =>
+            {
                 Ok(translated_in_place(exchange, deployment, call, back)?)
             }
             reading => Box::pin(collected(exchange, client, group, deployment, call, more, reading)).await,

@@ -306,6 +306,7 @@ impl<'s> Exchange<'s> {
             self.current.snapshot.resolve(model).ok_or_else(|| Failure::ModelNotFound { model: model.into() })?;
         let group = &**resolved.group;
         self.settlement.record.group = group.index;
+        self.settlement.tokenizer = group.tokenizer;
         self.total_at_ms = self.shard.deadlines.now_ms() + group.deadlines.total_ms;
         Ok((group, &model[resolved.rest..]))
     }

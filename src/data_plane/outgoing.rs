@@ -383,7 +383,7 @@ impl<'r> Outgoing<'r> {
             Way::Embeddings { client, upstream } => self.embeddings(deployment, client, upstream),
             Way::Images(upstream) => self.images(deployment, upstream, facts().created_s),
             Way::Count { client, upstream } => self.count(deployment, client, upstream),
-            Way::Estimate(client) => Err(PrepareError::Estimated(self.estimated(client)?)),
+            Way::Estimate(client) => Err(self.estimated(client)),
             Way::None => Err(Upstream::NoEndpoint.into()),
         }
     }
@@ -554,7 +554,7 @@ impl<'r> Outgoing<'r> {
                     facts,
                     echo: (client == ClientWire::OpenAiResponses).then(|| Echo::of(text)),
                     in_array: self.is_array(),
-                    prompt: Prompt { bytes: (*bytes).clone(), start: *start },
+                    prompt: Prompt { bytes: (*bytes).clone(), start: *start, counted: None },
                     calls,
                 }),
                 notes,
@@ -640,8 +640,8 @@ pub enum PrepareError {
     Client(Failure),
     /// This deployment cannot serve it; another may.
     Upstream(Upstream),
-    /// It has no part in the answer, which is an estimate of the request's tokens.
-    Estimated(Vec<u8>),
+    /// It has no part in the answer, which is an estimate of the request's tokens in this client's form.
+    Estimated(ClientWire),
 }
 
 impl From<Failure> for PrepareError {

@@ -9,11 +9,13 @@ use crate::{
         canonical::Usage,
         endpoints::{Api, ApiEndpoint},
         estimate,
+        tokenizer::Tokenizer,
     },
     error::Failure,
     telemetry::{
         access_log::AccessRecord,
         cells::{Cell, Series},
+        token_counter::{Job, Then},
     },
 };
 use std::rc::Rc;
@@ -37,6 +39,18 @@ pub struct Settlement {
     pub replies_whole: bool,
     /// How much the model said, in bytes, where its provider did not count that, or not to the end.
     pub uncounted_bytes: Option<u64>,
+    /// What counts instead, if not the bytes.
+    pub tokenizer: Option<Tokenizer>,
+    recount: Option<Box<Recount>>,
+}
+
+/// What the tokenizer counts when all is over, as far as it is at hand.
+#[derive(Default)]
+struct Recount {
+    /// The request's body.
+    prompt: Option<Vec<u8>>,
+    /// What the model said.
+    said: Option<String>,
 }
 
 impl Settlement {
@@ -82,6 +96,8 @@ impl Settlement {
             replied_us: None,
             replies_whole: false,
             uncounted_bytes: None,
+            tokenizer: None,
+            recount: None,
         }
     }
 
@@ -100,7 +116,7 @@ impl Settlement {
         record.reasoning_tokens = tokens(usage.reasoning);
     }
 
-    /// Estimates what the provider did not count. `prompt` is the request's body.
+    /// Estimates what the provider did not count. `prompt` is the request's body. A tokenizer counts better than this, later and elsewhere.
     #[cold]
     pub fn estimate(&mut self, prompt: &[u8]) {
         let Some(said_bytes) = self.uncounted_bytes else { return };
@@ -109,6 +125,10 @@ impl Settlement {
         record.estimated = true;
         if record.input_tokens == 0 {
             record.input_tokens = tokens(estimate::of_request(prompt));
+            let takes = |tokenizer| self.shard.node.token_counter.takes(tokenizer, prompt.len());
+            if self.tokenizer.is_some_and(takes) {
+                self.recount.get_or_insert_default().prompt = Some(prompt.to_vec());
+            }
         }
         // What is reported in the middle of a stream is what had been said by then.
         record.output_tokens = record.output_tokens.max(tokens(estimate::of_text(said_bytes)));
@@ -166,6 +186,35 @@ impl Drop for Settlement {
         }
         self.record.total_us = total_us;
         self.record.overhead_us = overhead_us;
-        self.shard.log(&self.record);
+        match self.recount.take() {
+            None => self.shard.log(&self.record),
+            Some(recount) => self.recount(*recount),
+        }
+    }
+}
+
+impl Settlement {
+    /// Hands the record to the tokenizer, which logs it. Where there is no room, it is logged as it is.
+    #[cold]
+    fn recount(&self, Recount { prompt, said }: Recount) {
+        let then = Then::Log(Box::new(self.record));
+        let job = self.tokenizer.map(|tokenizer| Job { tokenizer, prompt, said, then });
+        if job.is_none_or(|job| self.shard.node.token_counter.hand_over(job).is_err()) {
+            self.shard.log(&self.record);
+        }
+    }
+
+    /// Nobody counted an answer that says so many bytes, and this where it is at hand.
+    pub fn uncounted(&mut self, said_bytes: u64, said: Option<String>) {
+        self.uncounted_bytes = Some(said_bytes);
+        if let Some(said) = said.filter(|said| !said.is_empty()) {
+            self.recount.get_or_insert_default().said = Some(said);
+        }
+    }
+
+    /// Room for what the model says in an answer of so many bytes, if the tokenizer is to count it.
+    pub fn room_for_said(&self, bytes: usize) -> Option<String> {
+        let takes = |tokenizer| self.shard.node.token_counter.takes(tokenizer, bytes);
+        self.tokenizer.is_some_and(takes).then(String::new)
     }
 }

@@ -595,6 +595,20 @@ impl Event<'_> {
     }
 }
 
+impl Event<'_> {
+    /// Appends what the model says in it.
+    pub fn append_said(&self, said: &mut String) {
+        match self {
+            Event::Text { text, .. } | Event::Thinking { text, .. } | Event::Refusal { text, .. } => {
+                said.push_str(&text.decoded());
+            }
+            Event::ToolCall { name, .. } => said.push_str(&name.decoded()),
+            Event::ToolArguments { fragment, .. } => said.push_str(&fragment.decoded()),
+            _ => {}
+        }
+    }
+}
+
 /// Why a choice ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finish<'e> {

@@ -2,7 +2,7 @@
 //!
 //! Four bytes of text to a token is what the common tokenizers come to for English and code; other scripts have fewer bytes to a
 //! token, so the estimate is low for them. A picture or a file that stands in a request as base64 is not text: each counts as
-//! much as a picture of ordinary size costs at most providers.
+//! much as a picture of ordinary size costs at most providers. [`super::tokenizer`] does better where it is asked for.
 
 use crate::json::strings::skip_string;
 
@@ -28,13 +28,18 @@ pub fn of_request(body: &[u8]) -> u64 {
     while let Some(quote) = memchr::memchr(b'"', &body[at..]) {
         let end = skip_string(body, at + quote);
         let string = &body[at + quote..end];
-        if string.len() > WORD_BYTES_MAX && memchr::memchr(b' ', string).is_none() {
+        if is_data(string) {
             data_bytes += string.len();
             data += 1;
         }
         at = end;
     }
     of_text((body.len() - data_bytes) as u64) + data * INLINE_DATA_TOKENS
+}
+
+/// Is a string, with its quotes, a picture or a file rather than text?
+pub fn is_data(string: &[u8]) -> bool {
+    string.len() > WORD_BYTES_MAX && memchr::memchr(b' ', string).is_none()
 }
 
 #[cfg(test)]

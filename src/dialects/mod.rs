@@ -43,6 +43,7 @@ pub mod restore;
 pub mod schema;
 pub mod text_tools;
 pub mod token_count;
+pub mod tokenizer;
 pub mod tool_references;
 pub mod translate;
 pub mod way_back;

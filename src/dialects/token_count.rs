@@ -1,13 +1,12 @@
 //! Counting the tokens of a request: Anthropic's `count_tokens` and Gemini's `countTokens`, for each other and for all other upstreams.
 //!
 //! Whoever asks gets a number. An upstream that counts is asked in its own form; what it has no word for does not count and is noted.
-//! Where there is nobody to ask the number is [`super::estimate`]d, and the answer says so: agents ask this before each turn, to know when
+//! Where there is nobody to ask the number is [`super::estimate`]d, or a [`super::tokenizer`]'s, and the answer says so: agents ask this before each turn, to know when
 //! to shorten the conversation, and a number that is some percent off serves them better than an error.
 
 use super::{
     anthropic_messages,
     canonical::{Invalid, Malformed, Notes, ProviderError, Request, Target, Unsupported},
-    estimate,
     gemini::{
         self, is_spelling,
         path::{self, Verb},
@@ -128,12 +127,8 @@ impl UpstreamForm {
     }
 }
 
-/// Appends an answer that is estimated from the client's request, a scanned JSON object.
-pub fn estimated(client: ClientWire, text: &[u8], out: &mut Vec<u8>) {
-    render(client, estimate::of_request(text), out);
-}
-
-fn render(client: ClientWire, count: u64, out: &mut Vec<u8>) {
+/// Appends an answer.
+pub fn render(client: ClientWire, count: u64, out: &mut Vec<u8>) {
     let name = if client == ClientWire::GeminiContent { "totalTokens" } else { "input_tokens" };
     Writer::new(out).open_object().name(name).number(count).close_object();
 }

@@ -316,11 +316,16 @@ pub struct Prompt {
     pub bytes: Rc<Vec<u8>>,
     /// Where the body begins.
     pub start: usize,
+    /// What a tokenizer made of it and of the answer.
+    pub counted: Option<Box<Usage>>,
 }
 
 impl Prompt {
     /// The usage that an upstream did not report, of an answer that says so many bytes.
     fn estimate(&self, said_bytes: u64) -> Usage {
+        if let Some(counted) = &self.counted {
+            return **counted;
+        }
         let input_uncached = estimate::of_request(&self.bytes[self.start..]);
         Usage { input_uncached, output: estimate::of_text(said_bytes), ..Usage::default() }
     }

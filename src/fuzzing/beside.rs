@@ -5,6 +5,7 @@ use crate::{
         canonical::{ModelTraits, Notes, Target},
         embeddings::{self, ClientForm},
         endpoints::{self, Api},
+        estimate,
         gemini::path,
         token_count,
         wire::ClientWire,
@@ -82,7 +83,7 @@ fn counts(request: &[u8], answer: &[u8]) {
     for client in [ClientWire::AnthropicMessages, ClientWire::GeminiContent] {
         let Ok(parsed) = token_count::parse(client, request) else { continue };
         let mut estimated = Vec::new();
-        token_count::estimated(client, request, &mut estimated);
+        token_count::render(client, estimate::of_request(request), &mut estimated);
         assert_well_formed(&estimated);
         for upstream in COUNTS {
             let target = Target { model: "m", traits: ModelTraits::default(), drops: true };

@@ -47,7 +47,7 @@ fn translation(client: ClientWire, upstream: UpstreamWire, input: &[u8]) -> Tran
         echo: None,
         in_array: false,
         calls: 1,
-        prompt: Prompt { bytes: Rc::new(input.to_vec()), start: 0 },
+        prompt: Prompt { bytes: Rc::new(input.to_vec()), start: 0, counted: None },
     }
 }
 

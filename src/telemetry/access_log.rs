@@ -101,7 +101,7 @@ pub struct AccessRecord {
     pub cached_input_tokens: u32,
     pub output_tokens: u32,
     pub reasoning_tokens: u32,
-    /// The upstream did not count, or not to the end: some of the counts are ours, by the length of the text.
+    /// The upstream did not count, or not to the end: some of the counts are ours, by a tokenizer or the length of the text.
     pub estimated: bool,
 }
 

@@ -9,8 +9,9 @@ use crate::{
             Snapshot, http1_chat_start,
         },
     },
-    dialects::wire::Dialect,
+    dialects::{endpoints::ApiEndpoint, wire::Dialect},
     providers::{Auth, Provider, Quirks},
+    telemetry::access_log::{AccessRecord, RequestId},
 };
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -58,6 +59,35 @@ pub fn empty(generation: u64) -> Snapshot {
     }
 }
 
+/// The record of an exchange of the first group.
+pub fn record(number: u128, generation: u64) -> AccessRecord {
+    AccessRecord {
+        at_us: 0,
+        request_id: RequestId(number),
+        endpoint: ApiEndpoint::None,
+        status: 200,
+        code: "",
+        shard: 0,
+        streamed: false,
+        client_gone: false,
+        attempts: 1,
+        generation,
+        key: u32::MAX,
+        group: 0,
+        deployment: u32::MAX,
+        total_us: 0,
+        overhead_us: 0,
+        ttft_us: 0,
+        request_bytes: 0,
+        answer_bytes: 0,
+        input_tokens: 0,
+        cached_input_tokens: 0,
+        output_tokens: 0,
+        reasoning_tokens: 0,
+        estimated: false,
+    }
+}
+
 /// Adds a client key, and returns its index.
 pub fn add_key(snapshot: &mut Snapshot, name: &str) -> u32 {
     let index = snapshot.keys.len() as u32;
@@ -80,6 +110,7 @@ pub fn add_group(snapshot: &mut Snapshot, name: &str) -> u32 {
         deadlines: Deadlines { connect_ms: 1, headers_ms: 1, first_token_ms: 1, gap_ms: 1, total_ms: 1 },
         retry_on_timeout: false,
         drops: false,
+        tokenizer: None,
     };
     snapshot.groups.insert(name.into(), Arc::new(group));
     index

@@ -5,6 +5,7 @@ pub mod cells;
 pub mod metrics;
 pub mod operator_log;
 pub mod process;
+pub mod token_counter;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -8,6 +8,7 @@ use crate::{
         snapshot::Deadlines,
         tree::join,
     },
+    dialects::tokenizer::Tokenizer,
     limits::{DEPLOYMENTS_MAX, MODEL_BYTES_MAX},
 };
 use std::collections::{HashMap, HashSet};
@@ -34,6 +35,7 @@ pub struct Group {
     pub deadlines: Deadlines,
     pub retry_on_timeout: bool,
     pub drops: bool,
+    pub tokenizer: Option<Tokenizer>,
 }
 
 pub(super) fn models(
@@ -122,6 +124,11 @@ fn group(
         deadlines: Deadlines::from(&raw.deadlines),
         retry_on_timeout: raw.retry_on_timeout,
         drops: raw.unsupported.unwrap_or(catalogue.config.server.unsupported) == raw::Unsupported::Drop,
+        tokenizer: match raw.tokenizer.unwrap_or(catalogue.config.server.tokenizer) {
+            raw::Tokenizer::Bytes => None,
+            raw::Tokenizer::Cl100kBase => Some(Tokenizer::Cl100kBase),
+            raw::Tokenizer::O200kBase => Some(Tokenizer::O200kBase),
+        },
     }
 }
 

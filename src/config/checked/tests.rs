@@ -28,6 +28,7 @@ fn model(name: &str, deployments: &[&str]) -> raw::Model {
         deadlines: raw::Deadlines::default(),
         retry_on_timeout: false,
         unsupported: None,
+        tokenizer: None,
         owned_by: None,
         list: Vec::new(),
     }

@@ -96,6 +96,7 @@ fn the_defaults_pass() {
             deadlines: raw::Deadlines::default(),
             retry_on_timeout: false,
             unsupported: None,
+            tokenizer: None,
             owned_by: None,
             list: Vec::new(),
         }],

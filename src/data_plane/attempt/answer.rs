@@ -3,7 +3,7 @@
 //! It is held back until all of it has been validated. A provider's refusal is passed on where it is the client's own API that speaks,
 //! and otherwise classified by the upstream's dialect.
 
-use super::{AttemptEnd, Opened, Progress, Whole, next_data};
+use super::{AttemptEnd, Opened, Progress, Whole, next_data, token_count};
 use crate::{
     config::snapshot::{Deployment, ModelGroup},
     data_plane::{
@@ -150,10 +150,14 @@ pub(super) async fn collected<D: Downstream>(
         Reading::Watched(wire) => {
             scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
             let (mut usage, mut failure, mut said_bytes) = (None, None, 0);
+            let mut said = exchange.settlement.room_for_said(body.len());
             let read = translate::whole(wire, &body, &mut |event| match event {
                 Event::Usage(counted) => usage = Some(counted),
                 Event::Error(error) => failure = Some(exchange.told(deployment, &error, None)),
-                event => said_bytes += event.said_bytes(),
+                event => {
+                    said_bytes += event.said_bytes();
+                    said.iter_mut().for_each(|said| event.append_said(said));
+                }
             });
             if let Some(failure) = failure {
                 return Err(failure.into());
@@ -161,7 +165,7 @@ pub(super) async fn collected<D: Downstream>(
             read.map_err(|_| Upstream::BadResponse)?;
             match usage {
                 Some(usage) => exchange.settlement.used(&usage),
-                None => exchange.settlement.uncounted_bytes = Some(said_bytes),
+                None => exchange.settlement.uncounted(said_bytes, said),
             }
             body
         }
@@ -169,7 +173,16 @@ pub(super) async fn collected<D: Downstream>(
             if scans {
                 scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
             }
-            translated(exchange, deployment, back, &body)?
+            // For a second time, when the tokenizer has counted.
+            let again = match &back {
+                WayBack::Chat(translation) if exchange.settlement.tokenizer.is_some() => Some(translation.clone()),
+                _ => None,
+            };
+            let (rendered, is_counted) = translated(exchange, deployment, back, &body)?;
+            match again.filter(|_| !is_counted) {
+                Some(again) => Box::pin(token_count::answer(exchange, client, again, &body)).await?.unwrap_or(rendered),
+                None => rendered,
+            }
         }
     };
     call.finish();
@@ -183,18 +196,19 @@ pub(super) fn translated_in_place(
     call: Call,
     back: WayBack,
 ) -> Result<Progress, Upstream> {
-    let rendered = translated(exchange, deployment, back, call.data())?;
+    let (rendered, _) = translated(exchange, deployment, back, call.data())?;
     call.consume_and_finish();
     Ok(Progress::Whole(Whole::Collected(rendered)))
 }
 
-/// An answer in the client's form, and what it cost.
+/// An answer in the client's form, and whether its tokens were counted or need not be.
 fn translated(
     exchange: &mut Exchange<'_>,
     deployment: &Deployment,
     back: WayBack,
     text: &[u8],
-) -> Result<Vec<u8>, Upstream> {
+) -> Result<(Vec<u8>, bool), Upstream> {
+    let mut is_counted = true;
     let mut rendered = Vec::with_capacity(text.len() + 512);
     let mut known = exchange.shard.known_messages.borrow_mut();
     let known = known.of(exchange.settlement.record.deployment);
@@ -204,6 +218,7 @@ fn translated(
         Translated::Answer { usage: Some(usage), .. } => exchange.settlement.used(&usage),
         Translated::Answer { usage: None, said_bytes } => {
             exchange.settlement.uncounted_bytes = Some(said_bytes);
+            is_counted = false;
             exchange.estimated_line("usage");
         }
         Translated::Estimated(usage) => {
@@ -212,7 +227,7 @@ fn translated(
             exchange.estimated_line("usage");
         }
     }
-    Ok(rendered)
+    Ok((rendered, is_counted))
 }
 
 /// Is this an answer, what did it cost, and what does it lack? With `fill`, returns the completed text if it lacks anything;
@@ -252,7 +267,11 @@ fn judge(
 fn uncounted(text: &[u8], settlement: &mut Settlement) {
     let endpoint = settlement.record.endpoint;
     let mut said_bytes = 0;
-    let mut tell = |event: Event<'_>| said_bytes += event.said_bytes();
+    let mut said = settlement.room_for_said(text.len());
+    let mut tell = |event: Event<'_>| {
+        said_bytes += event.said_bytes();
+        said.iter_mut().for_each(|said| event.append_said(said));
+    };
     // What cannot be read says nothing that could be counted.
     let _ = match endpoint {
         ApiEndpoint::ChatCompletions => openai_chat::read::whole(text, &mut tell),
@@ -264,7 +283,7 @@ fn uncounted(text: &[u8], settlement: &mut Settlement) {
         _ if endpoint.is_embedding() => Ok(()),
         _ => return,
     };
-    settlement.uncounted_bytes = Some(said_bytes);
+    settlement.uncounted(said_bytes, said);
 }
 
 /// The provider refuses the request, and the client can mend it. What is not an error in OpenAI's shape is not passed on, nor is

@@ -121,12 +121,9 @@ impl<'r> Outgoing<'r> {
         Ok(self.beside(deployment, path, body, back, notes))
     }
 
-    /// The answer with an estimate of the tokens of a request, if it is one.
-    pub(super) fn estimated(&self, client: ClientWire) -> Result<Vec<u8>, PrepareError> {
-        self.counted(client)?;
-        let mut answer = Vec::with_capacity(32);
-        token_count::estimated(client, self.text()?, &mut answer);
-        Ok(answer)
+    /// That the tokens of a request are to be estimated, if it is one.
+    pub(super) fn estimated(&self, client: ClientWire) -> PrepareError {
+        self.counted(client).map_or_else(|error| error, |_| PrepareError::Estimated(client))
     }
 
     /// A request whose tokens are counted, parsed once.
@@ -139,7 +136,11 @@ impl<'r> Outgoing<'r> {
         Ok(parsed.get_or_init(|| Box::new(request)))
     }
 
-    fn text(&self) -> Result<&'r [u8], PrepareError> {
+    /// The client's JSON body.
+    ///
+    /// # Errors
+    /// It is a form.
+    pub fn text(&self) -> Result<&'r [u8], PrepareError> {
         match &self.body {
             Body::Json { bytes, start, .. } => Ok(&bytes[*start..]),
             Body::Multipart(_) => Err(Upstream::NoEndpoint.into()),

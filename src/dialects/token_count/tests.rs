@@ -1,5 +1,6 @@
 use super::*;
 use crate::dialects::canonical::ModelTraits;
+use crate::dialects::estimate;
 
 const ASKED: &str = r#"{"model":"x","system":"be brief","messages":[{"role":"user","content":"hello"}]}"#;
 const CONTENTS: &str = r#"{"contents":[{"parts":[{"text":"hello"}]}]}"#;
@@ -96,7 +97,7 @@ fn an_answer_in_every_form() {
 fn an_estimate_is_an_answer() {
     for (client, body) in [(ClientWire::AnthropicMessages, ASKED), (ClientWire::GeminiContent, CONTENTS)] {
         let mut out = Vec::new();
-        estimated(client, body.as_bytes(), &mut out);
+        render(client, estimate::of_request(body.as_bytes()), &mut out);
         let name = if client == ClientWire::GeminiContent { "totalTokens" } else { "input_tokens" };
         assert_eq!(String::from_utf8(out).expect("text"), format!(r#"{{"{name}":{}}}"#, body.len().div_ceil(4)));
     }

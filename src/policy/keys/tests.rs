@@ -74,6 +74,7 @@ fn authentication() {
             deadlines: raw::Deadlines::default(),
             retry_on_timeout: false,
             unsupported: None,
+            tokenizer: None,
             owned_by: None,
             list: Vec::new(),
         }],

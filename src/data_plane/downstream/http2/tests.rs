@@ -154,6 +154,7 @@ fn add_model(snapshot: &mut Snapshot, name: &str, endpoint: u32) {
         deadlines: Deadlines::default(),
         retry_on_timeout: false,
         drops: false,
+        tokenizer: None,
     };
     snapshot.groups.insert(name.into(), Arc::new(group));
 }

@@ -16,7 +16,7 @@ fn translation(client: ClientWire, calls: u8) -> Translation {
         facts: Facts { id: "r1".into(), model: "mine".into(), created_s: 7, usage_asked: true },
         echo: None,
         in_array: false,
-        prompt: Prompt { bytes: Rc::new(br#"{"p":"12345678901234567890"}"#.to_vec()), start: 0 },
+        prompt: Prompt { bytes: Rc::new(br#"{"p":"12345678901234567890"}"#.to_vec()), start: 0, counted: None },
         calls,
     }
 }

@@ -1,40 +1,9 @@
 use super::*;
-use crate::{
-    dialects::endpoints::ApiEndpoint,
-    telemetry::{
-        access_log::{AccessLog, AccessRecord, RequestId, ring},
-        fixtures,
-    },
+use crate::telemetry::{
+    access_log::{AccessLog, RequestId, ring},
+    fixtures::{self, record},
 };
 use std::{collections::VecDeque, fs, sync::Mutex};
-
-fn record(number: u128, generation: u64) -> AccessRecord {
-    AccessRecord {
-        at_us: 0,
-        request_id: RequestId(number),
-        endpoint: ApiEndpoint::None,
-        status: 200,
-        code: "",
-        shard: 0,
-        streamed: false,
-        client_gone: false,
-        attempts: 1,
-        generation,
-        key: u32::MAX,
-        group: 0,
-        deployment: u32::MAX,
-        total_us: 0,
-        overhead_us: 0,
-        ttft_us: 0,
-        request_bytes: 0,
-        answer_bytes: 0,
-        input_tokens: 0,
-        cached_input_tokens: 0,
-        output_tokens: 0,
-        reasoning_tokens: 0,
-        estimated: false,
-    }
-}
 
 fn node() -> Arc<Node> {
     let mut snapshot = fixtures::empty(1);
