@@ -38,6 +38,10 @@ pub const IMAGES_HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// full where their answers take turns.
 pub const KNOWN_DEPLOYMENTS_MAX: usize = 8;
 
+/// Longest id of a response that a provider keeps, in bytes. OpenAI's have 55, other servers' are UUIDs; a longer one goes to the client as it is,
+/// and cannot be asked for.
+pub const RESPONSE_ID_BYTES_MAX: usize = 256;
+
 /// Longest answer head from an upstream, in bytes. CDNs add up to 8 KiB of policy headers.
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 

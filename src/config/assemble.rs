@@ -41,6 +41,7 @@ pub fn snapshot(
     let (clouds, endpoints) = (clouds(&checked, previous, report), Endpoints::build(&checked, previous, report)?);
     let clouds = clouds?;
     let mut keys = ConfigMap::with_capacity_and_hasher(checked.keys.len(), Default::default());
+    let key_hashes = checked.keys.iter().map(|key| key.hash).collect();
     for (index, key) in checked.keys.into_iter().enumerate() {
         let client_key = ClientKey { index: index as u32, name: key.name.into(), expires_at_s: key.expires_at_s };
         keys.insert(key.hash, Arc::new(client_key));
@@ -80,6 +81,7 @@ pub fn snapshot(
         generation,
         server: checked.server,
         keys,
+        key_hashes,
         open_access: checked.open_access,
         groups,
         prefixes,

@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub server: Server,
     /// Client keys by the SHA-256 of the secret.
     pub keys: ConfigMap<[u8; 32], Arc<ClientKey>>,
+    /// The same hashes by `ClientKey::index`.
+    pub key_hashes: Vec<[u8; 32]>,
     /// True where requests without a key are let in (loopback only; `checked` refuses it elsewhere).
     pub open_access: bool,
     /// Model groups by the exact name that a client sends.
@@ -177,6 +179,16 @@ impl Deployment {
         self.quirks.dialect_of(model, self.dialect)
     }
 
+    /// The provider of the configuration, `NAME` in `[providers.NAME]`: what stands before the model in the name.
+    pub fn account(&self) -> &str {
+        self.name.split_once('/').map_or(&self.name, |(account, _)| account)
+    }
+
+    /// The same in short, see [`account_mark`].
+    pub fn account_mark(&self) -> u64 {
+        account_mark(self.account())
+    }
+
     /// True if a provider's text repeats the credential that it was shown.
     pub fn is_credential_in(&self, text: &[u8]) -> bool {
         let is_fetched = match &self.auth {
@@ -185,6 +197,12 @@ impl Deployment {
         };
         is_fetched || self.headers.iter().any(|(_, value)| cloud::holds(text, value))
     }
+}
+
+/// What ids of stored responses say instead of the name of a provider of the configuration: FNV-1a. Ids outlive processes, so this must never
+/// change. It needs no more than to tell the providers of one configuration apart: nobody but the operator chooses it.
+pub fn account_mark(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |mark, byte| (mark ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 impl fmt::Debug for Deployment {

@@ -3,4 +3,5 @@
 pub mod cors;
 pub mod host;
 pub mod keys;
+pub mod response_ids;
 pub mod retries;

@@ -49,6 +49,7 @@ pub fn empty(generation: u64) -> Snapshot {
             explain_always: false,
         },
         keys: ConfigMap::default(),
+        key_hashes: Vec::new(),
         open_access: false,
         groups: ConfigMap::default(),
         prefixes: Vec::new(),
@@ -93,6 +94,7 @@ pub fn add_key(snapshot: &mut Snapshot, name: &str) -> u32 {
     let index = snapshot.keys.len() as u32;
     let mut hash = [0; 32];
     hash[0] = index as u8;
+    snapshot.key_hashes.push(hash);
     snapshot.keys.insert(hash, Arc::new(ClientKey { index, name: name.into(), expires_at_s: None }));
     index
 }
