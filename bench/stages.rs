@@ -106,7 +106,7 @@ fn multipart(criterion: &mut Criterion) {
 
 fn planning(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("plan");
-    let facts = Facts { same_model_only: false };
+    let facts = Facts { same_model_only: false, account: None };
     for deployments in [1, 4, 16] {
         let snapshot = configured::snapshot(deployments);
         group.bench_with_input(BenchmarkId::new("resolve and plan", deployments), &snapshot, |bench, snapshot| {

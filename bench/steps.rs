@@ -524,7 +524,7 @@ fn admit<'t>(at_rest: &'t AtRest, inbound: &'t Inbound, mut connection: Option<R
 
 /// From the model's name to the deployments to try, none of which is parked.
 fn ordered(current: &Current) {
-    let facts = Facts { same_model_only: false };
+    let facts = Facts { same_model_only: false, account: None };
     let parked = |index: u32| current.standing.get(index as usize)?.parked(black_box(1));
     let resolved = current.snapshot.resolve(black_box("chat")).expect("configured");
     black_box(plan(&current.snapshot, resolved.group, facts, parked).expect("a candidate"));

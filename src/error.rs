@@ -36,6 +36,8 @@ pub enum Failure {
     InvalidRequest { param: Option<Cow<'static, str>>, code: &'static str, message: Cow<'static, str> },
     /// The model is not configured.
     ModelNotFound { model: Box<str> },
+    /// No response with this id is kept anywhere for this client.
+    ResponseNotFound { id: Box<str> },
     /// The provider refused the request as the client's fault, in a form that is not passed on.
     Rejected { status: u16 },
 
@@ -167,7 +169,7 @@ impl Failure {
             Http { status, .. } | Rejected { status } => *status,
             MissingKey | InvalidKey => 401,
             HostNotAllowed => 403,
-            UnknownPath | ModelNotFound { .. } | UnsupportedEndpoint => 404,
+            UnknownPath | ModelNotFound { .. } | ResponseNotFound { .. } | UnsupportedEndpoint => 404,
             MethodNotAllowed { .. } => 405,
             RequestTimeout => 408,
             BodyTooLarge { .. } => 413,
@@ -209,6 +211,7 @@ impl Failure {
             UnsupportedMediaType { .. } => "unsupported_media_type",
             InvalidRequest { code, .. } => code,
             ModelNotFound { .. } => "model_not_found",
+            ResponseNotFound { .. } => "response_not_found",
             Overloaded => "gateway_overloaded",
             Draining => "gateway_draining",
             Internal => "internal_error",
@@ -235,6 +238,7 @@ impl Failure {
         match self {
             Failure::InvalidRequest { param, .. } => param.as_deref(),
             Failure::ModelNotFound { .. } => Some("model"),
+            Failure::ResponseNotFound { .. } => Some("response_id"),
             Failure::Upstream(Upstream::Unsupported { param, .. }) => Some(param),
             _ => None,
         }
@@ -295,6 +299,11 @@ impl Failure {
             ModelNotFound { model } => {
                 format!("The model '{model}' is not served here. GET /v1/models lists what is.").into()
             }
+            ResponseNotFound { id } => format!(
+                "Response with id '{}' not found. {NOT_KEPT}",
+                id.chars().take(ID_CHARS_MAX).collect::<String>()
+            )
+            .into(),
             Overloaded => "This gateway is at its memory or connection limit. Try again shortly.".into(),
             Draining => "This gateway is shutting down. Try again.".into(),
             Internal => "The gateway failed on this request; the failure was counted and logged.".into(),
@@ -343,6 +352,40 @@ impl Upstream {
         }
     }
 }
+
+impl Failure {
+    /// A request goes on from a response that is not kept anywhere for this client: the code that OpenAI has for it.
+    pub fn previous_response_not_found(id: &str) -> Failure {
+        let id: String = id.chars().take(ID_CHARS_MAX).collect();
+        let message = format!(
+            "Previous response with id '{id}' not found. {NOT_KEPT} Send the whole conversation in 'input' instead."
+        );
+        Failure::InvalidRequest {
+            param: Some("previous_response_id".into()),
+            code: "previous_response_not_found",
+            message: message.into(),
+        }
+    }
+
+    /// The same for one that is kept, but not by a provider that serves the model.
+    pub fn previous_response_elsewhere() -> Failure {
+        Failure::InvalidRequest {
+            param: Some("previous_response_id".into()),
+            code: "previous_response_not_found",
+            message:
+                "The previous response is kept by a provider that does not serve this model. Ask for a model of that \
+                      provider, or send the whole conversation in 'input' instead."
+                    .into(),
+        }
+    }
+}
+
+/// Why a response may not be found.
+const NOT_KEPT: &str = "An id belongs to the API key that it was given to, and ends with that key or with its provider's name in the \
+                        configuration; only providers that speak the Responses API themselves keep responses.";
+
+/// Longer ids are repeated as far as this.
+const ID_CHARS_MAX: usize = 400;
 
 impl From<Upstream> for Failure {
     fn from(upstream: Upstream) -> Failure {

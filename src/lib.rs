@@ -16,7 +16,7 @@
 //!    which [`json::scan`] validates as it arrives. [`dialects::openai_chat::request`] views what matters of it;
 //!    [`data_plane::multipart`] does the same for forms.
 //! 6. **Plan.** [`routing::plan`] orders the deployments of the model's group. A call that is only to be explained ends here, in
-//!    [`data_plane::explain`].
+//!    [`data_plane::explain`]. What a provider keeps is asked for by an id that says who ([`data_plane::by_id`], [`policy::response_ids`]).
 //! 7. **Attempt.** [`data_plane::attempt`] takes a warm connection from the pool, writes the request with the permitted members patched
 //!    ([`json::patch`]) through [`data_plane::upstream::http1`] or [`data_plane::upstream::http2`], and reads the answer
 //!    ([`data_plane::upstream::answer_head`]) until it belongs to this deployment: a whole JSON answer validated

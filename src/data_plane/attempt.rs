@@ -24,6 +24,7 @@ use crate::{
         endpoints::{Api, ApiEndpoint},
         gemini,
         openai_chat::pass_through::{PassThrough, Verdict},
+        openai_responses::{self, rename::Names},
         passage::Passage,
         translate::Translation,
         way_back::WayBack,
@@ -31,6 +32,7 @@ use crate::{
     },
     error::{Failure, Upstream},
     limits::ANSWER_HELD_BYTES_MAX,
+    policy::response_ids::ResponseIds,
     sse::write::comment,
     telemetry::cells::DeploymentCells,
 };
@@ -224,7 +226,7 @@ async fn attempt<D: Downstream>(
         }
         401 | 403 => return Err(Upstream::Credential { status: head.status }.into()),
         // The operator named the model, so it is not the client who got it wrong.
-        404 if deployment.upstream_model.is_some() => return Err(Upstream::ModelMissing.into()),
+        404 if deployment.upstream_model.is_some() && !outgoing.is_by_id() => return Err(Upstream::ModelMissing.into()),
         // Some say in the body alone when to come back.
         429 if head.retry_after_ms.is_none() => {
             let form = answer::own_form(outgoing);
@@ -240,7 +242,7 @@ async fn attempt<D: Downstream>(
         }
         400..500 => {
             held.succeeded();
-            return Box::pin(rejection(exchange, client, group, deployment, call)).await.map(Progress::Whole);
+            return Box::pin(rejection(exchange, client, group, deployment, outgoing, call)).await.map(Progress::Whole);
         }
         _ => return Err(Upstream::BadResponse.into()),
     }
@@ -249,14 +251,15 @@ async fn attempt<D: Downstream>(
         return Err(Upstream::BadResponse.into());
     }
     if outgoing.stream && head.is_event_stream() {
-        let pass = passage(outgoing, composed.and_then(WayBack::chat), other_wire);
+        let pass = passage(outgoing, composed.and_then(WayBack::chat), other_wire, || exchange.names(deployment));
         return Box::pin(first_content(exchange, client, group, pass, call)).await;
     }
     if let Some(back) = composed.take_if(|back| back.calls() > 1) {
         return Box::pin(several::collected(exchange, client, group, deployment, call, back)).await;
     }
-    if let Some(reading) = reading(outgoing, composed) {
-        if !exchange.head.is_json() {
+    if let Some(reading) = reading(outgoing, composed, || exchange.names(deployment)) {
+        let has_no_type = exchange.head.content_type.is_empty() && matches!(reading, Reading::Named(_));
+        if !exchange.head.is_json() && !has_no_type {
             return Err(Upstream::BadResponse.into());
         }
         let more = next_data(exchange, client, &group.deadlines, &mut call).await?;
@@ -359,7 +362,12 @@ async fn next_data<D: Downstream>(
 }
 
 /// How a stream goes to its client.
-pub fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>, wire: Option<UpstreamWire>) -> Passage {
+pub fn passage(
+    outgoing: &Outgoing<'_>,
+    translation: Option<Translation>,
+    wire: Option<UpstreamWire>,
+    names: impl FnOnce() -> Names,
+) -> Passage {
     if let Some(translation) = translation {
         return match translation.calls {
             1 => Passage::Translated(Box::new(translation.stream())),
@@ -367,7 +375,9 @@ pub fn passage(outgoing: &Outgoing<'_>, translation: Option<Translation>, wire: 
         };
     }
     match outgoing.entry.api {
-        Api::OpenAi if outgoing.entry.endpoint == ApiEndpoint::Responses => Passage::Responses(Default::default()),
+        Api::OpenAi if outgoing.entry.endpoint.is_of_responses() => {
+            Passage::Responses(Box::new(openai_responses::pass_through::PassThrough::new(names())))
+        }
         Api::OpenAi => {
             let endpoint = outgoing.entry.endpoint;
             let chunks = matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Completions);
@@ -447,12 +457,25 @@ impl Exchange<'_> {
             deployment,
             endpoint: &self.current.snapshot.endpoints[deployment.endpoint as usize],
             base_path: &deployment.base_path,
+            method: outgoing.method(),
             path: &prepared.path,
             content_type: outgoing.content_type,
             accept: prepared.accept(outgoing.stream),
             forward: signed.as_deref().unwrap_or(&prepared.forward),
             body,
         }))
+    }
+
+    /// The ids of stored responses as this client has them. Where nobody shows a key, all clients are one.
+    pub fn response_ids(&self) -> ResponseIds {
+        let hash = self.current.snapshot.key_hashes.get(self.settlement.record.key as usize);
+        ResponseIds::of(hash.unwrap_or(&[0; 32]))
+    }
+
+    /// What this client calls the responses of a deployment.
+    fn names(&self, deployment: &Deployment) -> Names {
+        let (ids, account) = (self.response_ids(), deployment.account_mark());
+        Names::new(move |id| ids.seal(account, id))
     }
 
     /// What a rendered answer says of itself.

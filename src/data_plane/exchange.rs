@@ -6,10 +6,10 @@
 use super::{
     admit,
     attempt::{self, Answered, AttemptEnd},
-    buffers,
+    buffers, by_id,
     downstream::{Downstream, head::Inbound},
     explain, multipart,
-    outgoing::{AskedBy, Outgoing},
+    outgoing::{AskedBy, Outgoing, Previous},
     relay, reply,
     settle::Settlement,
     shard::{BodyRoom, Current, Shard},
@@ -95,6 +95,15 @@ struct Asked {
     explained: bool,
 }
 
+/// Where a request goes.
+enum Next {
+    /// Nowhere: it could be answered at once, and was.
+    Answered,
+    Body(Asked),
+    /// To whoever keeps the response with this id, which is still percent-encoded.
+    Stored(&'static EndpointEntry, Box<str>),
+}
+
 /// Runs one exchange.
 pub async fn run<D: Downstream>(shard: &Rc<Shard>, client: &mut D, inbound: &mut Inbound) -> After {
     let current = &*shard.current();
@@ -159,7 +168,11 @@ impl<'s> Exchange<'s> {
         if self.cross_origin(client, inbound) {
             return Ok(());
         }
-        let Some(asked) = self.entry(client, inbound)? else { return Ok(()) };
+        let asked = match self.entry(client, inbound)? {
+            Next::Answered => return Ok(()),
+            Next::Body(asked) => asked,
+            Next::Stored(entry, id) => return Box::pin(by_id::call(self, client, entry, &id, inbound)).await,
+        };
         if asked.entry.body == BodyKind::JsonOrMultipart && multipart::is_multipart(inbound) {
             if asked.explained {
                 return Err(explain::form().into());
@@ -169,8 +182,8 @@ impl<'s> Exchange<'s> {
         self.json(client, asked, inbound).await
     }
 
-    /// Where the request goes. `None`: it could be answered at once, and was.
-    fn entry<D: Downstream>(&mut self, client: &mut D, inbound: &Inbound) -> Result<Option<Asked>, Failure> {
+    /// Where the request goes.
+    fn entry<D: Downstream>(&mut self, client: &mut D, inbound: &Inbound) -> Result<Next, Failure> {
         let path = inbound.path();
         let below = endpoints::explained(path);
         let (path, explained) = (below.unwrap_or(path), below.is_some());
@@ -197,7 +210,7 @@ impl<'s> Exchange<'s> {
             Route::Api(entry) => {
                 self.settlement.record.endpoint = if explained { ApiEndpoint::Explain } else { entry.endpoint };
                 if entry.body != BodyKind::None {
-                    return Ok(Some(Asked { entry, model: None, explained }));
+                    return Ok(Next::Body(Asked { entry, model: None, explained }));
                 }
                 reply::models(self.current, self.settlement.api)
             }
@@ -205,11 +218,15 @@ impl<'s> Exchange<'s> {
                 self.settlement.record.endpoint = if explained { ApiEndpoint::Explain } else { entry.endpoint };
                 let model =
                     endpoints::percent_decoded(model).ok_or_else(|| Failure::ModelNotFound { model: model.into() })?;
-                return Ok(Some(Asked { entry, model: Some(model), explained }));
+                return Ok(Next::Body(Asked { entry, model: Some(model), explained }));
+            }
+            Route::Stored(entry, id) => {
+                self.settlement.record.endpoint = if explained { ApiEndpoint::Explain } else { entry.endpoint };
+                return if explained { Err(explain::by_id()) } else { Ok(Next::Stored(entry, id.into())) };
             }
         };
         reply::stage_whole(client, &mut self.settlement, 200, b"application/json", &self.lines, &body);
-        Ok(None)
+        Ok(Next::Answered)
     }
 
     /// Answers a CORS preflight, or notes the headers that a page's answer needs. True when that was all.
@@ -274,11 +291,16 @@ impl<'s> Exchange<'s> {
             speaks_anthropic: head.speaks == Api::Anthropic,
             drops: head.drops.unwrap_or(group.drops),
         };
-        let outgoing = Outgoing::json(entry, &inbound.head.forward, bytes, inbound.body_start, &view, rest, asked);
+        let mut outgoing = Outgoing::json(entry, &inbound.head.forward, bytes, inbound.body_start, &view, rest, asked);
+        if entry.endpoint.is_of_responses()
+            && let Some(id) = view.previous_response(text)
+        {
+            outgoing.previous = self.previous(id);
+        }
         if explained {
             return explain::answer(self, client, group, &outgoing).map_err(Ended::Failed);
         }
-        let plan = self.plan(group, entry)?;
+        let plan = self.plan(group, entry, outgoing.pinned())?;
         let ended = self.attempts(client, group, &plan, &outgoing).await;
         if self.settlement.uncounted_bytes.is_some() {
             self.settlement.estimate(text);
@@ -311,12 +333,12 @@ impl<'s> Exchange<'s> {
         Ok((group, &model[resolved.rest..]))
     }
 
-    /// The attempts to make, in order.
+    /// The attempts to make, in order. `pinned`: at the provider with this mark alone.
     ///
     /// # Errors
     /// No deployment may be tried now.
-    pub fn plan(&self, group: &ModelGroup, entry: &EndpointEntry) -> Result<Plan, Failure> {
-        self.plan_and_tell(group, entry, |_, _| {})
+    pub fn plan(&self, group: &ModelGroup, entry: &EndpointEntry, pinned: Option<u64>) -> Result<Plan, Failure> {
+        self.plan_and_tell(group, entry, pinned, |_, _| {})
     }
 
     /// The same; `tell` hears of each deployment that is skipped.
@@ -327,14 +349,26 @@ impl<'s> Exchange<'s> {
         &self,
         group: &ModelGroup,
         entry: &EndpointEntry,
+        pinned: Option<u64>,
         tell: impl FnMut(u32, Skipped),
     ) -> Result<Plan, Failure> {
+        let facts = Facts { same_model_only: !entry.other_model_on_failover, account: pinned };
+        plan::plan_and_tell(&self.current.snapshot, group, facts, self.parked(), tell)
+    }
+
+    /// How long a deployment is to be left alone from now on, and why.
+    pub fn parked(&self) -> impl Fn(u32) -> Option<(u64, Upstream)> {
         let now_ms = self.shard.deadlines.now_ms();
         let standing = &self.current.standing;
-        let parked =
-            |index: u32| standing.get(index as usize)?.parked(now_ms).map(|(until_ms, why)| (until_ms - now_ms, why));
-        let facts = Facts { same_model_only: !entry.other_model_on_failover };
-        plan::plan_and_tell(&self.current.snapshot, group, facts, parked, tell)
+        move |index| standing.get(index as usize)?.parked(now_ms).map(|(until_ms, why)| (until_ms - now_ms, why))
+    }
+
+    /// Who keeps the response that this client knows by `id`.
+    fn previous(&self, id: String) -> Previous {
+        match self.response_ids().open(&id) {
+            Some(kept) => Previous::Kept(kept, id.into()),
+            None => Previous::Unknown(id.into()),
+        }
     }
 
     /// Tries the plan's deployments until one answers; relays that answer.

@@ -62,6 +62,18 @@ pub fn form() -> Failure {
     Failure::UnsupportedMediaType { message: "Only calls with a JSON body are explained.".into() }
 }
 
+/// The refusal of the call of a stored response: it goes where the response is, as it is.
+#[cold]
+pub fn by_id() -> Failure {
+    Failure::InvalidRequest {
+        param: None,
+        code: "invalid_request",
+        message:
+            "There is nothing to explain: the call of a stored response goes to the provider that keeps it, as it is."
+                .into(),
+    }
+}
+
 fn write(
     exchange: &Exchange<'_>,
     group: &ModelGroup,
@@ -70,7 +82,8 @@ fn write(
 ) -> Result<(), Failure> {
     let snapshot = &exchange.current.snapshot;
     let mut skipped = Vec::new();
-    let plan = exchange.plan_and_tell(group, outgoing.entry, |index, why| skipped.push((index, why)));
+    let plan =
+        exchange.plan_and_tell(group, outgoing.entry, outgoing.pinned(), |index, why| skipped.push((index, why)));
     let candidates = plan.as_ref().map_or(&[][..], |plan| plan.candidates());
 
     let mut json = Writer::new(out);
@@ -146,6 +159,7 @@ fn write_deployment(deployment: &Deployment, json: &mut Writer<'_>) {
 /// Why a deployment would not be tried.
 fn write_skipped(exchange: &Exchange<'_>, why: &Skipped, json: &mut Writer<'_>) {
     match why {
+        Skipped::OtherProvider => json.name("reason").string("other_provider"),
         Skipped::OtherModel => json.name("reason").string("other_model"),
         Skipped::BeyondAttempts => json.name("reason").string("attempts_max"),
         Skipped::Parked { wait_ms, why } => {

@@ -3,6 +3,7 @@
 pub mod admit;
 pub mod attempt;
 pub mod buffers;
+pub mod by_id;
 pub mod chunked;
 pub mod clock;
 pub mod downstream;

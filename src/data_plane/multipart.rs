@@ -96,7 +96,7 @@ pub async fn pass<D: Downstream>(
         bytes: Rc::new(std::mem::take(&mut inbound.bytes)),
     };
     let (group, rest) = exchange.resolve(&model)?;
-    let plan = exchange.plan(group, entry)?;
+    let plan = exchange.plan(group, entry, None)?;
     let outgoing = Outgoing::multipart(entry, &inbound.head.forward, &content_type, &body, rest);
     exchange.attempts(client, group, &plan, &outgoing).await
 }

@@ -39,6 +39,8 @@ use std::{
 };
 
 mod beside;
+mod stored;
+pub use stored::Previous;
 
 /// A body up to this is copied into one buffer with its edits; larger ones are sent in place.
 const COPIED_BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,6 +60,7 @@ pub struct Outgoing<'r> {
     /// The client asked for a stream.
     pub stream: bool,
     pub asked: AskedBy<'r>,
+    pub previous: Previous,
     body: Body<'r>,
 }
 
@@ -73,8 +76,15 @@ pub struct AskedBy<'r> {
 }
 
 enum Body<'r> {
-    Json { bytes: &'r Rc<Vec<u8>>, start: usize, view: &'r RequestView<'r>, parsed: OnceCell<Box<Request<'r>>> },
+    Json {
+        bytes: &'r Rc<Vec<u8>>,
+        start: usize,
+        view: &'r RequestView<'r>,
+        parsed: OnceCell<Box<Request<'r>>>,
+    },
     Multipart(&'r MultipartBody),
+    /// The call of a stored response has none.
+    Empty,
 }
 
 /// The part of a multipart body that has been read.
@@ -221,6 +231,7 @@ impl<'r> Outgoing<'r> {
             model_asked: &view.model,
             stream: view.stream,
             asked,
+            previous: Previous::None,
             body,
         }
     }
@@ -241,6 +252,7 @@ impl<'r> Outgoing<'r> {
             model_asked: model,
             stream: false,
             asked,
+            previous: Previous::None,
             body: Body::Multipart(body),
         }
     }
@@ -359,6 +371,9 @@ impl<'r> Outgoing<'r> {
     ) -> Result<Prepared<'a>, PrepareError> {
         match self.way(deployment) {
             Way::Same if self.entry.api == Api::OpenAi => {
+                if !matches!(self.previous, Previous::None) {
+                    return self.goes_on(deployment);
+                }
                 let path = match deployment.dialect.version_path_beside() {
                     None => self.entry.path.into(),
                     Some(version) => [version, self.entry.path].concat().into(),
@@ -583,6 +598,9 @@ impl<'r> Outgoing<'r> {
             Body::Json { bytes, start, view, .. } => {
                 let text = &bytes[*start..];
                 view.patch(text, model, deployment.quirks.stream_usage, patch)?;
+                if let Previous::Kept(kept, _) = &self.previous {
+                    view.patch_previous(&kept.id, patch)?;
+                }
                 let length = patch.patched_bytes(text.len());
                 let content = if length <= COPIED_BODY_BYTES_MAX {
                     Content::Patched { patch, text }
@@ -597,6 +615,7 @@ impl<'r> Outgoing<'r> {
                 };
                 Ok(RequestBody { content, length: Some(length as u64) })
             }
+            Body::Empty => Ok(RequestBody { content: Content::Pieces(Vec::new()), length: Some(0) }),
             Body::Multipart(body) => {
                 let shared = |range: Range<usize>| {
                     Piece::Shared(body.bytes.clone(), range.start + body.start..range.end + body.start)

@@ -3,7 +3,7 @@
 //! `Http2Peer` is h2's server on tokio; the path of a request says how it behaves. `RawPeer` writes frames by hand, for what a proper
 //! server does not do. Certificates are made per test.
 
-use super::upstream::{Content, Piece, RequestBody, UpstreamContext, UpstreamRequest};
+use super::upstream::{Content, Method, Piece, RequestBody, UpstreamContext, UpstreamRequest};
 use crate::{
     config::cloud::AuthSource,
     config::snapshot::{Deployment, Endpoint, EndpointKey, HttpVersions, Pool as Bounds, Secret, http1_chat_start},
@@ -220,6 +220,7 @@ pub fn request<'a>(
     UpstreamRequest {
         deployment,
         endpoint,
+        method: Method::Post,
         base_path: "",
         path,
         content_type: b"application/json",

@@ -116,6 +116,12 @@ impl Settlement {
         record.reasoning_tokens = tokens(usage.reasoning);
     }
 
+    /// What the answer tells has been counted before, with the answer that it repeats.
+    pub fn uncount(&mut self) {
+        self.used(&Usage::default());
+        self.uncounted_bytes = None;
+    }
+
     /// Estimates what the provider did not count. `prompt` is the request's body. A tokenizer counts better than this, later and elsewhere.
     #[cold]
     pub fn estimate(&mut self, prompt: &[u8]) {

@@ -25,6 +25,18 @@ pub enum ApiEndpoint {
     Embeddings,
     Moderations,
     Responses,
+    /// `POST /v1/responses/input_tokens`
+    ResponsesInputTokens,
+    /// `POST /v1/responses/compact`
+    ResponsesCompact,
+    /// A response that a provider keeps, by its id: `GET /v1/responses/{id}`
+    ResponsesRetrieve,
+    /// `DELETE /v1/responses/{id}`
+    ResponsesDelete,
+    /// `POST /v1/responses/{id}/cancel`
+    ResponsesCancel,
+    /// `GET /v1/responses/{id}/input_items`
+    ResponsesInputItems,
     ImagesGenerations,
     ImagesEdits,
     ImagesVariations,
@@ -59,6 +71,22 @@ impl ApiEndpoint {
         matches!(self, ChatCompletions | Completions | Responses | Messages | GenerateContent | StreamGenerateContent)
     }
 
+    /// Is it there only where the Responses API is?
+    #[inline]
+    pub fn is_of_responses(self) -> bool {
+        use ApiEndpoint::*;
+        matches!(
+            self,
+            Responses
+                | ResponsesInputTokens
+                | ResponsesCompact
+                | ResponsesRetrieve
+                | ResponsesDelete
+                | ResponsesCancel
+                | ResponsesInputItems
+        )
+    }
+
     /// Does a model read a text here, and answer with numbers?
     pub fn is_embedding(self) -> bool {
         matches!(self, ApiEndpoint::Embeddings | ApiEndpoint::EmbedContent | ApiEndpoint::BatchEmbedContents)
@@ -81,7 +109,7 @@ pub struct EndpointEntry {
     pub endpoint: ApiEndpoint,
     pub api: Api,
     pub method: &'static str,
-    /// Path below `/v1`; of Gemini's, the verb after the model.
+    /// Path below `/v1`; of Gemini's, the verb after the model; of a stored response's, what follows its id and a slash.
     pub path: &'static str,
     pub body: BodyKind,
     /// May a request fail over to a deployment of another upstream model? Vectors of different models do not compare.
@@ -93,6 +121,8 @@ pub static ENDPOINTS: &[EndpointEntry] = &[
     entry(ApiEndpoint::ChatCompletions, "POST", "/chat/completions", BodyKind::Json, true),
     EndpointEntry { api: Api::Anthropic, ..entry(ApiEndpoint::Messages, "POST", "/messages", BodyKind::Json, true) },
     entry(ApiEndpoint::Responses, "POST", "/responses", BodyKind::Json, true),
+    entry(ApiEndpoint::ResponsesInputTokens, "POST", "/responses/input_tokens", BodyKind::Json, true),
+    entry(ApiEndpoint::ResponsesCompact, "POST", "/responses/compact", BodyKind::Json, true),
     entry(ApiEndpoint::Completions, "POST", "/completions", BodyKind::Json, true),
     entry(ApiEndpoint::Embeddings, "POST", "/embeddings", BodyKind::Json, false),
     entry(ApiEndpoint::Moderations, "POST", "/moderations", BodyKind::Json, true),
@@ -117,6 +147,14 @@ pub static VERBS: &[EndpointEntry] = &[
     verb(ApiEndpoint::CountTokens, ":countTokens", true),
     verb(ApiEndpoint::EmbedContent, ":embedContent", false),
     verb(ApiEndpoint::BatchEmbedContents, ":batchEmbedContents", false),
+];
+
+/// What can be done with a response that a provider keeps.
+pub static STORED: &[EndpointEntry] = &[
+    entry(ApiEndpoint::ResponsesRetrieve, "GET", "", BodyKind::None, true),
+    entry(ApiEndpoint::ResponsesDelete, "DELETE", "", BodyKind::None, true),
+    entry(ApiEndpoint::ResponsesCancel, "POST", "cancel", BodyKind::None, true),
+    entry(ApiEndpoint::ResponsesInputItems, "GET", "input_items", BodyKind::None, true),
 ];
 
 /// Paths whose objects live at a provider: reachable through a shared credential they would expose other tenants' objects.
@@ -161,6 +199,8 @@ pub enum Route<'a> {
     Api(&'static EndpointEntry),
     /// The same with the model in the path, still percent-encoded.
     Named(&'static EndpointEntry, &'a str),
+    /// A stored response, by its id, still percent-encoded.
+    Stored(&'static EndpointEntry, &'a str),
     /// One model, by its id; ids contain slashes, so it is the rest of the path, still percent-encoded.
     Model(&'a str),
 }
@@ -247,12 +287,25 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Failure> {
         }
         return if method == "GET" { Ok(Route::Model(id)) } else { Err(Failure::MethodNotAllowed { allow: "GET" }) };
     }
+    if let Some(stored) = below.strip_prefix("/responses/").and_then(|rest| stored(method, rest)) {
+        return stored;
+    }
     let stored =
         |prefix: &&str| below.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if UNSUPPORTED.iter().any(stored) {
         return Err(Failure::UnsupportedEndpoint);
     }
     Err(Failure::UnknownPath)
+}
+
+/// What is asked for of a stored response; `None` where there is nothing of the kind.
+fn stored<'a>(method: &str, path: &'a str) -> Option<Result<Route<'a>, Failure>> {
+    let (id, action) = path.split_once('/').unwrap_or((path, ""));
+    let mut entries = STORED.iter().filter(|entry| entry.path == action && !id.is_empty()).peekable();
+    let allow = if action.is_empty() { "GET, DELETE" } else { entries.peek()?.method };
+    entries.peek()?;
+    let entry = entries.find(|entry| entry.method == method);
+    Some(entry.map(|entry| Route::Stored(entry, id)).ok_or(Failure::MethodNotAllowed { allow }))
 }
 
 /// The endpoints that have the model in the path: Gemini's, and Azure's older ones.
@@ -293,6 +346,12 @@ impl ApiEndpoint {
             ApiEndpoint::Embeddings => "embeddings",
             ApiEndpoint::Moderations => "moderations",
             ApiEndpoint::Responses => "responses",
+            ApiEndpoint::ResponsesInputTokens => "responses.input_tokens",
+            ApiEndpoint::ResponsesCompact => "responses.compact",
+            ApiEndpoint::ResponsesRetrieve => "responses.retrieve",
+            ApiEndpoint::ResponsesDelete => "responses.delete",
+            ApiEndpoint::ResponsesCancel => "responses.cancel",
+            ApiEndpoint::ResponsesInputItems => "responses.input_items",
             ApiEndpoint::ImagesGenerations => "images.generations",
             ApiEndpoint::ImagesEdits => "images.edits",
             ApiEndpoint::ImagesVariations => "images.variations",
@@ -341,6 +400,7 @@ mod tests {
             Ok(Route::Api(entry)) => format!("{api:?} {:?}", entry.endpoint),
             Ok(Route::Named(entry, model)) => format!("{api:?} {:?} {model}", entry.endpoint),
             Ok(Route::Model(id)) => format!("{api:?} Model {id}"),
+            Ok(Route::Stored(entry, id)) => format!("{api:?} {:?} {id}", entry.endpoint),
             Err(failure) => format!("{api:?} {}", failure.code()),
         }
     }
@@ -384,7 +444,21 @@ mod tests {
             ("POST /v2/rerank", "OpenAi Rerank"),
             ("POST /v2/chat", "OpenAi unknown_url"),
             ("POST /v1chat/completions", "OpenAi unknown_url"),
-            ("GET /v1/responses/resp_1", "OpenAi unsupported_endpoint"),
+            ("POST /v1/responses/input_tokens", "OpenAi ResponsesInputTokens"),
+            ("POST /v1/responses/compact", "OpenAi ResponsesCompact"),
+            ("GET /v1/responses/resp_1", "OpenAi ResponsesRetrieve resp_1"),
+            ("GET /openai/v1/responses/resp%5F1", "OpenAi ResponsesRetrieve resp%5F1"),
+            ("DELETE /responses/resp_1", "OpenAi ResponsesDelete resp_1"),
+            ("POST /v1beta/openai/responses/resp_1/cancel", "OpenAi ResponsesCancel resp_1"),
+            ("GET /v1/responses/resp_1/input_items", "OpenAi ResponsesInputItems resp_1"),
+            ("POST /v1/responses/resp_1", "OpenAi method_not_allowed"),
+            ("GET /v1/responses/resp_1/cancel", "OpenAi method_not_allowed"),
+            ("DELETE /v1/responses/resp_1/input_items", "OpenAi method_not_allowed"),
+            ("GET /v1/responses", "OpenAi unsupported_endpoint"),
+            ("GET /v1/responses/", "OpenAi unsupported_endpoint"),
+            ("POST /v1/responses//cancel", "OpenAi unsupported_endpoint"),
+            ("POST /v1/responses/resp_1/cancel/x", "OpenAi unsupported_endpoint"),
+            ("GET /v1/conversations/conv_1", "OpenAi unsupported_endpoint"),
         ] {
             let (method, path) = request.split_once(' ').expect("a method and a path");
             assert_eq!(routed(method, path), expected, "{request}");

@@ -12,7 +12,7 @@ use crate::error::Failure;
 
 pub enum Passage {
     OpenAi(openai_chat::pass_through::PassThrough),
-    Responses(openai_responses::pass_through::PassThrough),
+    Responses(Box<openai_responses::pass_through::PassThrough>),
     Anthropic(anthropic_messages::pass_through::PassThrough),
     /// The same out of AWS's frames.
     AnthropicFrames(Box<anthropic_messages::elsewhere::frames::PassThrough>),

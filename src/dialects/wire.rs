@@ -144,9 +144,9 @@ pub enum Way {
 /// The way from an endpoint to an upstream of `dialect`. `responses`: the upstream has OpenAI's Responses API too.
 pub fn way(endpoint: ApiEndpoint, api: Api, dialect: Dialect, responses: bool) -> Way {
     let is_same = match (api, dialect) {
-        (Api::OpenAi, Dialect::OpenAi) => endpoint != ApiEndpoint::Responses || responses,
+        (Api::OpenAi, Dialect::OpenAi) => responses || !endpoint.is_of_responses(),
         (Api::OpenAi, Dialect::OpenAiResponses) => endpoint != ApiEndpoint::ChatCompletions,
-        (Api::OpenAi, Dialect::Ollama) => !matches!(endpoint, ApiEndpoint::ChatCompletions | ApiEndpoint::Responses),
+        (Api::OpenAi, Dialect::Ollama) => endpoint != ApiEndpoint::ChatCompletions && !endpoint.is_of_responses(),
         // The form that others have of Cohere.
         (Api::OpenAi, Dialect::Cohere) => endpoint == ApiEndpoint::Rerank,
         // AWS counts tokens in another way.

@@ -43,7 +43,7 @@ pub fn decide<'a>(origins: &'a [Box<str>], facts: Facts<'a>) -> Decision<'a> {
         headers.push(("access-control-expose-headers", EXPOSED.into()));
         return Decision::Actual { headers };
     }
-    headers.push(("access-control-allow-methods", "GET, POST, OPTIONS".into()));
+    headers.push(("access-control-allow-methods", "GET, POST, DELETE, OPTIONS".into()));
     // `*` would not cover Authorization, and SDKs add headers of their own with each release: echo what is well-formed.
     if let Some(names) = facts.requested_headers.and_then(header_names) {
         headers.push(("access-control-allow-headers", names.into()));

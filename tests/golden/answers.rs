@@ -21,6 +21,7 @@ use ringway::{
         endpoints::Api,
         failure,
         openai_chat::{answer::Answer as Judged, pass_through::Verdict},
+        openai_responses::rename::Names,
         passage::Passage,
         translate::{self, Translated, Translation},
         wire::UpstreamWire,
@@ -306,7 +307,13 @@ pub fn passed_through(upstreams: &[Upstream], wrong: &mut Vec<String>) {
                     if answer.file.ends_with(".json") {
                         passed_whole(client, answer, &at, wrong);
                     } else {
-                        passed_stream(client, || passage(outgoing, None, wire), answer, &at, wrong);
+                        passed_stream(
+                            client,
+                            || passage(outgoing, None, wire, || Names::new(|_| None)),
+                            answer,
+                            &at,
+                            wrong,
+                        );
                     }
                 }
             }

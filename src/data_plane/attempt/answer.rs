@@ -9,7 +9,7 @@ use crate::{
     data_plane::{
         downstream::Downstream,
         exchange::{Ended, Exchange},
-        outgoing::Outgoing,
+        outgoing::{Outgoing, Previous},
         settle::Settlement,
         upstream::Call,
     },
@@ -20,7 +20,10 @@ use crate::{
             self,
             answer::{self, Answer},
         },
-        openai_responses,
+        openai_responses::{
+            self,
+            rename::{self, Names},
+        },
         translate::{self, Translated},
         way_back::{Form, WayBack},
         wire::UpstreamWire,
@@ -61,7 +64,6 @@ pub(super) fn judged_in_place(exchange: &mut Exchange<'_>, call: Call, fill: boo
 }
 
 /// How a whole answer is looked at.
-#[expect(clippy::large_enum_variant, reason = "it goes from hand to hand once, in a future that is boxed")]
 pub(super) enum Reading {
     /// It goes on as it came, completed where it lacks anything.
     AsItCame {
@@ -69,6 +71,8 @@ pub(super) enum Reading {
     },
     /// It goes on as it came, in a dialect whose figures have to be looked for.
     Watched(UpstreamWire),
+    /// It goes on as it came, but for the ids of responses.
+    Named(Names),
     Translated(WayBack),
 }
 
@@ -101,13 +105,18 @@ pub(super) fn own_form(outgoing: &Outgoing<'_>) -> Form {
 }
 
 /// How to read a whole answer that is not one of OpenAI's dialect for a client of the same.
-pub(super) fn reading(outgoing: &Outgoing<'_>, back: Option<WayBack>) -> Option<Reading> {
+pub(super) fn reading(
+    outgoing: &Outgoing<'_>,
+    back: Option<WayBack>,
+    names: impl FnOnce() -> Names,
+) -> Option<Reading> {
     if let Some(back) = back {
         return Some(Reading::Translated(back));
     }
     match outgoing.entry.endpoint {
         ApiEndpoint::Messages => Some(Reading::Watched(UpstreamWire::AnthropicMessages)),
         ApiEndpoint::GenerateContent => Some(Reading::Watched(UpstreamWire::GeminiContent)),
+        endpoint if endpoint.is_of_responses() => Some(Reading::Named(names())),
         _ => None,
     }
 }
@@ -120,10 +129,14 @@ pub(super) async fn collected<D: Downstream>(
     deployment: &Deployment,
     mut call: Call,
     mut more: bool,
-    reading: Reading,
+    mut reading: Reading,
 ) -> Result<Progress, AttemptEnd> {
-    let mut body = Vec::with_capacity(exchange.head.content_length.unwrap_or(1024) as usize);
-    let mut scanner = Scanner::new(&answer::MEMBERS);
+    let announced = exchange.head.content_length.unwrap_or(1024);
+    let mut body = Vec::with_capacity(announced.min(reading.held_bytes_max() as u64) as usize);
+    let mut scanner = Scanner::new(match reading {
+        Reading::Named(_) => &rename::MEMBERS,
+        _ => &answer::MEMBERS,
+    });
     // Whoever translates a model's answer looks for other members, and validates the text with that.
     let scans = !matches!(reading, Reading::Translated(WayBack::Chat(_)));
     while more {
@@ -137,7 +150,14 @@ pub(super) async fn collected<D: Downstream>(
             if matches!(reading, Reading::Translated(_)) {
                 return Err(Upstream::BadResponse.into());
             }
-            let head = std::mem::take(&mut exchange.head);
+            let mut head = std::mem::take(&mut exchange.head);
+            if let Reading::Named(names) = &mut reading
+                && let Some(named) = names.beginning(&body)
+            {
+                let (before, now) = (body.len() as u64, named.len() as u64);
+                head.content_length = head.content_length.map(|length| (length + now).saturating_sub(before));
+                body = named;
+            }
             return Ok(Progress::Bytes(Box::new(Opened { head, call, held: body })));
         }
         more = next_data(exchange, client, &group.deadlines, &mut call).await?;
@@ -146,6 +166,11 @@ pub(super) async fn collected<D: Downstream>(
         Reading::AsItCame { fill } => {
             let mut patch = exchange.shard.patch.borrow_mut();
             judge(&mut scanner, &body, fill, &mut patch, &mut exchange.settlement)?.unwrap_or(body)
+        }
+        Reading::Named(mut names) => {
+            judge(&mut scanner, &body, false, &mut Patch::new(), &mut exchange.settlement)?;
+            let scan = scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
+            names.whole(scan, &body).unwrap_or(body)
         }
         Reading::Watched(wire) => {
             scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
@@ -293,13 +318,17 @@ pub(super) async fn rejection<D: Downstream>(
     client: &mut D,
     group: &ModelGroup,
     deployment: &Deployment,
+    outgoing: &Outgoing<'_>,
     mut call: Call,
 ) -> Result<Whole, AttemptEnd> {
-    let body = rejection_body(exchange, client, group, &mut call).await?;
+    let mut body = rejection_body(exchange, client, group, &mut call).await?;
     let judged = Answer::read(&body);
     if judged.is_ok_and(|facts| facts.error.is_some()) && !deployment.is_credential_in(&body) {
         call.finish();
         exchange.settlement.record.code = "upstream_rejected";
+        if let Previous::Kept(kept, named) = &outgoing.previous {
+            body = rename::refusal(&body, &kept.id, named);
+        }
         return Ok(Whole::Collected(body));
     }
     Err(AttemptEnd::Ended(Ended::Failed(Failure::Rejected { status: exchange.head.status })))

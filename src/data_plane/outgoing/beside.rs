@@ -143,7 +143,7 @@ impl<'r> Outgoing<'r> {
     pub fn text(&self) -> Result<&'r [u8], PrepareError> {
         match &self.body {
             Body::Json { bytes, start, .. } => Ok(&bytes[*start..]),
-            Body::Multipart(_) => Err(Upstream::NoEndpoint.into()),
+            Body::Multipart(_) | Body::Empty => Err(Upstream::NoEndpoint.into()),
         }
     }
 

@@ -7,7 +7,7 @@
 //! Dropping a call closes the connection: that is how an exchange is cancelled upstream. `finish` gives it back to its pool
 //! when nothing is left on it.
 
-use super::{Content, Piece, UpstreamRequest, answer_head::AnswerHead, pool::Http1Lease};
+use super::{Content, Method, Piece, UpstreamRequest, answer_head::AnswerHead, pool::Http1Lease};
 use crate::{
     config::snapshot::CHAT_PATH,
     data_plane::{buffers, chunked::ChunkedDecoder},
@@ -78,14 +78,18 @@ impl Call {
             if is_chat {
                 out.extend_from_slice(request.deployment.http1_chat_start.expose());
             } else {
-                out.extend_from_slice(b"POST ");
+                out.extend_from_slice(request.method.as_str().as_bytes());
+                out.push(b' ');
                 out.extend_from_slice(request.base_path.as_bytes());
                 out.extend_from_slice(request.path.as_bytes());
                 out.extend_from_slice(b" HTTP/1.1\r\n");
                 out.extend_from_slice(lines);
-                out.extend_from_slice(b"content-type: ");
-                out.extend_from_slice(request.content_type);
-                out.extend_from_slice(b"\r\naccept: ");
+                if !request.content_type.is_empty() {
+                    out.extend_from_slice(b"content-type: ");
+                    out.extend_from_slice(request.content_type);
+                    out.extend_from_slice(b"\r\n");
+                }
+                out.extend_from_slice(b"accept: ");
             }
             // What is known here is copied in registers.
             match request.accept {
@@ -100,13 +104,14 @@ impl Call {
                 out.extend_from_slice(request.forward);
             }
             match request.body.length {
-                Some(length) => {
+                Some(length) if request.method == Method::Post => {
                     out.extend_from_slice(b"content-length: ");
                     out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                    out.extend_from_slice(b"\r\n\r\n");
                 }
-                None => out.extend_from_slice(b"transfer-encoding: chunked"),
+                Some(_) => out.extend_from_slice(b"\r\n"),
+                None => out.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
             }
-            out.extend_from_slice(b"\r\n\r\n");
             if let Content::Patched { patch, text } = &request.body.content {
                 patch.append_to(text, out);
             }

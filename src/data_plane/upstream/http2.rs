@@ -375,8 +375,9 @@ impl Lease {
     pub fn call(mut self, request: UpstreamRequest<'_>) -> Call {
         let connection = &self.slot.0;
         let head = connection.heads.borrow_mut().head(&request).ok_or(Upstream::Connect);
+        let has_no_body = request.body.length == Some(0);
         let started =
-            head.and_then(|head| self.sender.send_request(head, false).map_err(|error| classify(&error, false)));
+            head.and_then(|head| self.sender.send_request(head, has_no_body).map_err(|error| classify(&error, false)));
         let call = match started {
             Ok((response, stream)) => Call::new(Some(response), Body::start(request.body, stream), None, self.slot),
             Err(failure) => Call::new(None, Body::dropped(request.body), Some(failure), self.slot),

@@ -31,14 +31,44 @@ pub struct UpstreamContext {
     pub state: Arc<ShardState>,
 }
 
-/// A request, as it goes upstream. The method is POST: everything that reaches a provider is.
+/// How a request asks. Nearly everything that reaches a provider is a POST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Post,
+    /// Has no body, like the next one.
+    Get,
+    Delete,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Post => "POST",
+            Method::Get => "GET",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// A method by its name; what is neither of the others is a POST.
+    pub fn of_name(name: &str) -> Method {
+        match name {
+            "GET" => Method::Get,
+            "DELETE" => Method::Delete,
+            _ => Method::Post,
+        }
+    }
+}
+
+/// A request, as it goes upstream.
 pub struct UpstreamRequest<'a> {
     pub deployment: &'a Deployment,
     pub endpoint: &'a Endpoint,
+    pub method: Method,
     /// The first part of the path, for example `/v1`.
     pub base_path: &'a str,
     /// The rest of it, for example `/chat/completions`.
     pub path: &'a str,
+    /// Empty: there is no body.
     pub content_type: &'a [u8],
     pub accept: &'static str,
     /// Allowed client headers as lines, each `name: value\r\n`.

@@ -25,7 +25,7 @@ pub fn write_body(failure: &Failure, out: &mut Vec<u8>) {
 /// Appends the failure as an event of a stream. SDKs raise any data object with an `error` member; no end marker follows.
 /// Streams of responses have events by name, and an `error` event of their own, which clients overlook without a number.
 pub fn write_event(endpoint: ApiEndpoint, failure: &Failure, out: &mut Vec<u8>) {
-    if endpoint == ApiEndpoint::Responses {
+    if endpoint.is_of_responses() {
         openai_responses::error::write_event(failure, out);
         return;
     }

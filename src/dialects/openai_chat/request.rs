@@ -14,6 +14,7 @@
 //! | `stream_options` | the same; null | `{"include_usage":true}` |
 //! | `stream_options.include_usage` | the same; absent | inserted: `true` |
 //! | `stream_options.include_usage` | the same; anything but `true` | `true` |
+//! | `previous_response_id` | it is one of ours | the id that its provider gave ([`RequestView::patch_previous`]) |
 
 use crate::json::patch::{Patch, PatchError};
 use crate::json::scan::{self, Member, Members, Scan};
@@ -41,6 +42,7 @@ pub mod id {
     pub const STORE: usize = 14;
     pub const MODELS: usize = 15;
     pub const PROVIDER: usize = 16;
+    pub const PREVIOUS_RESPONSE_ID: usize = 17;
 }
 
 const NAMES: &[&str] = &[
@@ -61,6 +63,7 @@ const NAMES: &[&str] = &[
     "store",
     "models",
     "provider",
+    "previous_response_id",
 ];
 
 /// The members to scan a request for; their places are the constants in [`id`].
@@ -158,6 +161,8 @@ pub struct RequestView<'t> {
     model_member: Option<Member>,
     stream_options: Option<Member>,
     include_usage_member: Option<Member>,
+    /// `previous_response_id`, if it is a string.
+    previous_response: Option<Member>,
 }
 
 impl<'t> RequestView<'t> {
@@ -211,7 +216,23 @@ impl<'t> RequestView<'t> {
             model_member,
             stream_options: scan.member(id::STREAM_OPTIONS),
             include_usage_member,
+            previous_response: scan.member(id::PREVIOUS_RESPONSE_ID).filter(|member| member.kind == Kind::String),
         })
+    }
+
+    /// The id of the response that a request of the Responses API goes on from. `text` is what the view was read from.
+    pub fn previous_response(&self, text: &[u8]) -> Option<String> {
+        let said = value::string_value(self.previous_response?.value.of(text));
+        // Half of a surrogate pair is no id.
+        Some(said.map_or_else(String::new, Cow::into_owned))
+    }
+
+    /// Notes in `patch` that the request goes on from the response with this id.
+    ///
+    /// # Errors
+    /// Only if `patch` already holds edits that are in the way.
+    pub fn patch_previous(&self, id: &str, patch: &mut Patch) -> Result<(), PatchError> {
+        self.previous_response.map_or(Ok(()), |member| patch.replace_by_string(member.value, id))
     }
 
     /// Notes the edits of the header's table in `patch`.

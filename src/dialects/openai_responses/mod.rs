@@ -6,7 +6,7 @@
 //! ([`classify`]). A stream between two that speak it is watched on its way ([`pass_through`]).
 //!
 //! Nothing is stored here: a request that goes on from an answer or a conversation that a provider keeps can only pass to that
-//! provider as it is.
+//! provider as it is. Which provider keeps an answer is what its id says to us, so answers that pass get ids of our own ([`rename`]).
 
 pub mod carried;
 pub mod classify;
@@ -17,4 +17,5 @@ pub mod groups;
 pub mod parse;
 pub mod pass_through;
 pub mod read;
+pub mod rename;
 pub mod render;

@@ -1,12 +1,12 @@
 //! A stream that goes to a client of the same dialect: each event as it came, watched on its way.
 //!
-//! Watched for: errors, the first content, usage, the end. Comments are dropped. Only the events that end a stream are read; of the others the
-//! name decides.
+//! Watched for: errors, the first content, usage, the end. Comments are dropped. Only the events that have the response in them are read, the
+//! last one for its usage and all of them for its id, which is the client's own on the way out; of the others the name decides.
 //!
 //! A stream is complete when `response.completed` or `response.incomplete` came. `response.failed` is passed on, for what it says to the
 //! client's own retries, and is a failure. Everything else is a broken stream: SDKs notice none of it by themselves.
 
-use super::error;
+use super::{error, rename::Names};
 use crate::{
     dialects::{canonical::Usage, estimate::BYTES_PER_TOKEN, openai_chat::stream},
     error::Failure,
@@ -33,25 +33,25 @@ pub struct PassThrough {
     pub has_begun: bool,
     /// Events that the client has got.
     events: u64,
+    names: Names,
 }
 
-impl Default for PassThrough {
-    fn default() -> PassThrough {
+impl PassThrough {
+    pub fn new(names: Names) -> PassThrough {
         PassThrough {
             splitter: Splitter::new(SSE_EVENT_BYTES_MAX),
             usage: None,
             said_bytes: 0,
             has_begun: false,
             events: 0,
+            names,
         }
     }
-}
 
-impl PassThrough {
     /// Takes the next piece, cut anywhere, and appends what the client gets of it.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
         // The feed borrows the splitter; the other fields are changed beside it.
-        let PassThrough { splitter, usage, said_bytes, has_begun, events } = self;
+        let PassThrough { splitter, usage, said_bytes, has_begun, events, names } = self;
         let mut feed = splitter.feed(piece);
         loop {
             match feed.next() {
@@ -62,7 +62,7 @@ impl PassThrough {
                         *said_bytes += BYTES_PER_TOKEN;
                     }
                     let before = out.len();
-                    let verdict = take(&event, usage, has_begun, out);
+                    let verdict = take(&event, usage, has_begun, names, out);
                     *events += u64::from(out.len() > before);
                     if verdict != Verdict::More {
                         return verdict;
@@ -74,9 +74,9 @@ impl PassThrough {
 
     /// The upstream ended its stream cleanly.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
-        let PassThrough { splitter, usage, has_begun, .. } = self;
+        let PassThrough { splitter, usage, has_begun, names, .. } = self;
         // Some servers leave the last blank line out.
-        match splitter.unfinished_event().map(|event| take(&event, usage, has_begun, out)) {
+        match splitter.unfinished_event().map(|event| take(&event, usage, has_begun, names, out)) {
             Some(verdict @ (Verdict::Complete | Verdict::Error)) => verdict,
             _ => Verdict::Truncated,
         }
@@ -88,7 +88,13 @@ impl PassThrough {
     }
 }
 
-fn take(event: &split::Event<'_>, usage: &mut Option<Usage>, has_begun: &mut bool, out: &mut Vec<u8>) -> Verdict {
+fn take(
+    event: &split::Event<'_>,
+    usage: &mut Option<Usage>,
+    has_begun: &mut bool,
+    names: &mut Names,
+    out: &mut Vec<u8>,
+) -> Verdict {
     match kind(event) {
         b"response.completed" | b"response.incomplete" => {
             if scan(&NONE, event.data).is_err() {
@@ -96,18 +102,22 @@ fn take(event: &split::Event<'_>, usage: &mut Option<Usage>, has_begun: &mut boo
             }
             *usage = stream::usage_of_event(event.data).map(|usage| usage.disjoint()).or(*usage);
             *has_begun = true;
-            append(event, out);
+            append_named(event, names, out);
             Verdict::Complete
         }
         b"response.failed" => {
             if *has_begun {
-                append(event, out);
+                append_named(event, names, out);
             }
             Verdict::Error
         }
         b"error" => Verdict::Error,
-        kind => {
-            *has_begun |= !matches!(kind, b"response.created" | b"response.in_progress" | b"response.queued");
+        b"response.created" | b"response.in_progress" | b"response.queued" => {
+            append_named(event, names, out);
+            Verdict::More
+        }
+        _ => {
+            *has_begun = true;
             // A marker of servers that have the other API too, which the clients of this one would take for an event.
             if !event.data.starts_with(b"[DONE]") {
                 append(event, out);
@@ -127,13 +137,25 @@ fn kind<'e>(event: &split::Event<'e>) -> &'e [u8] {
     &rest[..memchr::memchr(b'"', rest).unwrap_or_default()]
 }
 
+/// Appends an event that has the response in it.
+fn append_named(event: &split::Event<'_>, names: &mut Names, out: &mut Vec<u8>) {
+    match names.event(event.data) {
+        Some(data) => append_anew(event.name, &data, out),
+        None => append(event, out),
+    }
+}
+
 fn append(event: &split::Event<'_>, out: &mut Vec<u8>) {
     if event.raw.ends_with(b"\n\n") && memchr::memchr(b'\r', event.raw).is_none() {
         return event.append_to(out);
     }
-    match std::str::from_utf8(event.name) {
-        Ok(name) if !name.is_empty() => write::event(out, name, event.data),
-        _ => write::data(out, event.data),
+    append_anew(event.name, event.data, out);
+}
+
+fn append_anew(name: &[u8], data: &[u8], out: &mut Vec<u8>) {
+    match std::str::from_utf8(name) {
+        Ok(name) if !name.is_empty() => write::event(out, name, data),
+        _ => write::data(out, data),
     }
 }
 

@@ -38,7 +38,7 @@ fn actual_requests() {
 
 #[test]
 fn preflights() {
-    let methods = "allow-methods=GET, POST, OPTIONS";
+    let methods = "allow-methods=GET, POST, DELETE, OPTIONS";
     assert_eq!(
         told(&["*"], preflight(APP, Some(b"authorization, x-stainless-lang"))),
         format!("preflight, allow-origin=*, {methods}, allow-headers=authorization, x-stainless-lang, max-age=600"),

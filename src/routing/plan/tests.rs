@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{checked, load};
+use crate::config::{checked, load, snapshot::account_mark};
 
 /// Two providers; group `chat` has three deployments, `embed` two of one model and one of another.
 const CONFIG: &str = r#"
@@ -9,6 +9,10 @@ base_url = "http://127.0.0.1:1/v1"
 [providers.b]
 kind = "openai-compatible"
 base_url = "http://127.0.0.1:2/v1"
+[providers.keeps]
+kind = "openai-compatible"
+base_url = "http://127.0.0.1:3/v1"
+quirks = { responses = true }
 [server]
 open_access = true
 [[models]]
@@ -19,6 +23,12 @@ attempts_max = 2
 name = "embed"
 deployments = ["a/vector", "b/other", "b/vector"]
 attempts_max = 3
+[[models]]
+name = "kept"
+deployments = ["a/four", "keeps/one", "keeps/two"]
+[[models]]
+name = "last"
+deployments = ["keeps/two"]
 "#;
 
 struct NoLookup;
@@ -47,7 +57,7 @@ fn check(
 ) {
     let snapshot = snapshot();
     let named = |index: u32| &*snapshot.deployments[index as usize].name;
-    let planned = plan(&snapshot, &snapshot.groups[group], Facts { same_model_only }, |index| {
+    let planned = plan(&snapshot, &snapshot.groups[group], Facts { same_model_only, account: None }, |index| {
         parked.iter().find(|(name, ..)| *name == named(index)).map(|(_, wait_ms, why)| (*wait_ms, why.clone()))
     });
     match (planned, expected) {
@@ -93,7 +103,7 @@ fn what_is_skipped_is_told_with_its_reason() {
         let _ = plan_and_tell(
             &snapshot,
             &snapshot.groups[group],
-            Facts { same_model_only },
+            Facts { same_model_only, account: None },
             |index| (*snapshot.deployments[index as usize].name == *parked).then_some((7, LIMITED)),
             |index, why| told.push((&*snapshot.deployments[index as usize].name, why)),
         );
@@ -103,4 +113,48 @@ fn what_is_skipped_is_told_with_its_reason() {
     assert_eq!(told("chat", false, ""), [("a/three", Skipped::BeyondAttempts)]);
     assert_eq!(told("chat", false, "a/one"), [("a/one", parked.clone())]);
     assert_eq!(told("embed", true, "b/vector"), [("b/other", Skipped::OtherModel), ("b/vector", parked)]);
+}
+
+#[test]
+fn who_keeps_the_previous_response_has_to_answer() {
+    let snapshot = snapshot();
+    let planned = |group: &str, account: &str, parked: &[&str]| {
+        let facts = Facts { same_model_only: false, account: Some(account_mark(account)) };
+        let named = |index: u32| &*snapshot.deployments[index as usize].name;
+        let parked = |index: u32| parked.contains(&named(index)).then_some((1_000, LIMITED));
+        let mut other = Vec::new();
+        let tell = |index, why| {
+            if why == Skipped::OtherProvider {
+                other.push(named(index).to_owned());
+            }
+        };
+        let planned = plan_and_tell(&snapshot, &snapshot.groups[group], facts, parked, tell);
+        let planned = planned.map(|plan| plan.candidates().iter().map(|index| named(*index)).collect::<Vec<_>>());
+        (planned.map_err(|failure| (failure.code(), failure.status())), other)
+    };
+    assert_eq!(planned("kept", "keeps", &[]), (Ok(vec!["keeps/one", "keeps/two"]), vec!["a/four".into()]));
+    assert_eq!(planned("kept", "keeps", &["keeps/one"]).0, Ok(vec!["keeps/two"]));
+    assert_eq!(planned("last", "keeps", &["keeps/two"]).0, Err(("rate_limit_exceeded", 429)));
+    assert_eq!(planned("chat", "keeps", &[]).0, Err(("previous_response_not_found", 400)));
+}
+
+#[test]
+fn who_keeps_a_response_is_asked_once_by_any_deployment() {
+    let snapshot = snapshot();
+    let asked = |account: &str, parked: &[&str]| {
+        let named = |index: u32| &*snapshot.deployments[index as usize].name;
+        let parked = |index: u32| parked.contains(&named(index)).then_some((1_000, LIMITED));
+        plan_kept(&snapshot, account_mark(account), parked).map(|planned| match planned {
+            Ok((group, plan)) => {
+                (&*group.name, plan.candidates().iter().map(|index| named(*index)).collect::<Vec<_>>())
+            }
+            Err(failure) => (failure.code(), vec![]),
+        })
+    };
+    assert_eq!(asked("keeps", &[]), Some(("kept", vec!["keeps/one"])));
+    assert_eq!(asked("keeps", &["keeps/one"]), Some(("kept", vec!["keeps/two"])));
+    assert_eq!(asked("keeps", &["keeps/one", "keeps/two"]), Some(("rate_limit_exceeded", vec![])));
+    for unknown in ["a", "gone"] {
+        assert_eq!(asked(unknown, &[]), None, "{unknown}");
+    }
 }

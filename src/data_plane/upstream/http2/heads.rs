@@ -9,7 +9,7 @@
 //! (RFC 7541, 7.1.3), and one that is in the table costs a byte. `:path`, `authorization` and `content-length` h2 writes
 //! out each time, of its own accord.
 
-use crate::data_plane::upstream::UpstreamRequest;
+use crate::data_plane::upstream::{self, UpstreamRequest};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header,
     uri::{Authority, PathAndQuery, Scheme},
@@ -44,8 +44,14 @@ impl Heads {
 
     /// The request's pseudo-headers and headers; `None` if the configuration has one that HTTP cannot carry.
     pub fn head(&mut self, request: &UpstreamRequest<'_>) -> Option<Request<()>> {
+        let own;
         let template = match self.templates.iter().position(|template| template.is_for(request)) {
             Some(at) => &self.templates[at],
+            // Its path is hardly asked for again, and would drive out one that is.
+            None if request.content_type.is_empty() => {
+                own = self.make(request)?;
+                &own
+            }
             None => {
                 let template = self.make(request)?;
                 if self.templates.len() == TEMPLATES_MAX {
@@ -56,12 +62,16 @@ impl Heads {
             }
         };
         let mut head = Request::new(());
-        *head.method_mut() = Method::POST;
+        *head.method_mut() = match request.method {
+            upstream::Method::Post => Method::POST,
+            upstream::Method::Get => Method::GET,
+            upstream::Method::Delete => Method::DELETE,
+        };
         *head.uri_mut() = template.uri.clone();
         *head.headers_mut() = template.headers.clone();
         let headers = head.headers_mut();
         match (request.body.length, headers.get_mut(header::CONTENT_LENGTH)) {
-            (Some(length), Some(value)) => {
+            (Some(length), Some(value)) if request.method == upstream::Method::Post => {
                 *value = HeaderValue::from_bytes(itoa::Buffer::new().format(length).as_bytes()).ok()?;
             }
             _ => drop(headers.remove(header::CONTENT_LENGTH)),
@@ -79,7 +89,9 @@ impl Heads {
         uri.path_and_query = Some(PathAndQuery::try_from([request.base_path, request.path].concat()).ok()?);
 
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_bytes(request.content_type).ok()?);
+        if !request.content_type.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_bytes(request.content_type).ok()?);
+        }
         headers.insert(header::ACCEPT, HeaderValue::from_static(request.accept));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("ringway/", env!("CARGO_PKG_VERSION"))));

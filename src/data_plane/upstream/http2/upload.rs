@@ -34,6 +34,10 @@ impl Body {
     /// A body that goes out over `stream`. Small requests are the rule; h2 may hold one of them without asking for window first,
     /// and has it with the head.
     pub fn start(body: RequestBody<'_>, mut stream: SendStream<Chunk>) -> Body {
+        if body.length == Some(0) {
+            // The head said that it is the end.
+            return Body { stream: Some(stream), is_sent: true, ..Body::dropped(body) };
+        }
         let small = body.length.is_some_and(|length| length > 0 && length <= JOINED_BYTES_MAX as u64);
         match body.content {
             Content::Patched { patch, text } if small => {

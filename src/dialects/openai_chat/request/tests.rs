@@ -31,6 +31,7 @@ fn ids_name_their_members() {
         (id::STORE, "store"),
         (id::MODELS, "models"),
         (id::PROVIDER, "provider"),
+        (id::PREVIOUS_RESPONSE_ID, "previous_response_id"),
     ];
     assert_eq!(expected.len(), NAMES.len());
     for (id, name) in expected {

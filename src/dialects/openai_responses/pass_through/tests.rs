@@ -1,7 +1,11 @@
 use super::*;
 
+fn pass_through() -> PassThrough {
+    PassThrough::new(Names::new(|id| Some(format!("{id}-named"))))
+}
+
 fn passed(stream: &str) -> (Verdict, String, PassThrough) {
-    let mut pass = PassThrough::default();
+    let mut pass = pass_through();
     let mut out = Vec::new();
     let mut verdict = pass.feed(stream.as_bytes(), &mut out);
     if verdict == Verdict::More {
@@ -62,4 +66,32 @@ fn a_failure_is_passed_on_once_the_answer_has_begun() {
     assert_eq!((verdict, &*out), (Verdict::Error, CREATED));
     let (verdict, out, _) = passed(&[DELTA, failed].concat());
     assert_eq!((verdict, out), (Verdict::Error, [DELTA, failed].concat()));
+}
+
+/// The id is the client's wherever the response is in an event, and nothing else changes, however the stream is cut.
+#[test]
+fn the_response_has_the_client_s_id_at_every_split() {
+    let with_response = |kind: &str| {
+        let data = format!(
+            "{{\"type\":\"{kind}\",\"response\":{{\"id\":\"resp_1\",\"previous_response_id\":\"resp_0\",\"output\":[{{\"id\":\"resp_1\"}}]}}}}"
+        );
+        format!("event: {kind}\ndata: {data}\n\n")
+    };
+    let kinds = ["response.queued", "response.created", "response.in_progress"];
+    for last in ["response.completed", "response.incomplete", "response.failed"] {
+        let stream = [&*kinds.map(with_response).concat(), DELTA, &with_response(last)].concat();
+        let expected = stream
+            .replace("\"response\":{\"id\":\"resp_1\"", "\"response\":{\"id\":\"resp_1-named\"")
+            .replace("\"resp_0\"", "\"resp_0-named\"");
+        for cut in 0..=stream.len() {
+            let (first, second) = stream.as_bytes().split_at(cut);
+            let (mut pass, mut out) = (pass_through(), Vec::new());
+            let mut verdict = pass.feed(first, &mut out);
+            if verdict == Verdict::More {
+                verdict = pass.feed(second, &mut out);
+            }
+            let ended = if last == "response.failed" { Verdict::Error } else { Verdict::Complete };
+            assert_eq!((verdict, String::from_utf8_lossy(&out)), (ended, expected.as_str().into()), "{last} at {cut}");
+        }
+    }
 }

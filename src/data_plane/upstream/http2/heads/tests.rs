@@ -1,7 +1,10 @@
 use super::*;
 use crate::{
     config::snapshot::{Deployment, HttpVersions, Secret},
-    data_plane::{peers, upstream::Piece},
+    data_plane::{
+        peers,
+        upstream::{Method as Asks, Piece},
+    },
 };
 
 fn heads() -> Heads {
@@ -69,6 +72,26 @@ fn each_thing_that_a_template_holds_tells_requests_apart() {
         assert_eq!(lines(heads, &deployment, |request| request.path = path), other("/chat", path));
     }
     assert_eq!(heads.templates.len(), TEMPLATES_MAX);
+}
+
+#[test]
+fn a_request_without_a_body_says_nothing_of_one_and_is_not_remembered() {
+    let (heads, deployment) = (&mut heads(), peers::deployment());
+    let has_none = |line: &&str| !line.starts_with("content-");
+    for (method, path) in [(Asks::Get, "/1"), (Asks::Delete, "/1"), (Asks::Post, "/1/cancel")] {
+        let found = lines(heads, &deployment, |request| {
+            (request.method, request.path, request.content_type) = (method, path, b"");
+            request.body.length = Some(0);
+        });
+        let line = format!("{} https://peer.test{path}", method.as_str());
+        let mut expected: Vec<_> = ALL[1..].iter().copied().filter(has_none).collect();
+        if method == Asks::Post {
+            expected.insert(3, "content-length: 0");
+        }
+        expected.insert(0, &line);
+        assert_eq!(found, expected);
+    }
+    assert_eq!(heads.templates.len(), 0);
 }
 
 #[test]
