@@ -26,7 +26,32 @@ pub struct Counts {
 impl Counts {
     /// Takes over what the `usage` object at `at` in a scanned text says, and answers where it ends.
     pub fn read(&mut self, text: &[u8], at: usize) -> usize {
-        walk::each_member(text, at, |walk::Entry { name, at, .. }| match name {
+        if walk::kind_at(text, at) != Kind::Object {
+            return walk::value_end(text, at);
+        }
+        let behind = self.read_usual(text, at).unwrap_or(at + 1);
+        walk::rest_of_members(text, behind, |entry| self.read_member(text, entry))
+    }
+
+    /// Reads the first members, if they are those that the API writes first, and answers where the rest is.
+    #[inline]
+    fn read_usual(&mut self, text: &[u8], at: usize) -> Option<usize> {
+        let mut at = count(text, walk::after(text, at, br#"{"input_tokens":"#)?, &mut self.input)?;
+        if let Some(number) = walk::after(text, at, br#","cache_creation_input_tokens":"#) {
+            at = count(text, number, &mut self.cache_write).unwrap_or(at);
+        }
+        if let Some(number) = walk::after(text, at, br#","cache_read_input_tokens":"#) {
+            at = count(text, number, &mut self.cache_read).unwrap_or(at);
+        }
+        if let Some(number) = walk::after(text, at, br#","output_tokens":"#) {
+            at = count(text, number, &mut self.output).unwrap_or(at);
+        }
+        Some(at)
+    }
+
+    fn read_member(&mut self, text: &[u8], entry: walk::Entry<'_>) -> Option<usize> {
+        let walk::Entry { name, at, .. } = entry;
+        match name {
             b"input_tokens" => count(text, at, &mut self.input),
             b"output_tokens" => count(text, at, &mut self.output),
             b"cache_read_input_tokens" => count(text, at, &mut self.cache_read),
@@ -42,7 +67,7 @@ impl Counts {
             })),
             b"iterations" => self.read_iterations(text, at),
             _ => None,
-        })
+        }
     }
 
     fn read_iterations(&mut self, text: &[u8], at: usize) -> Option<usize> {

@@ -66,3 +66,29 @@ fn turns_of_the_server_are_summed() {
     );
     check(r#"{"input_tokens":1,"iterations":[]}"#, Usage { input_uncached: 1, ..Usage::default() });
 }
+
+/// White space behind the brace, which the API does not write, keeps the first members from being read at a stretch.
+#[test]
+fn counts_are_the_same_in_whatever_order_they_come() {
+    let members = [
+        r#""input_tokens":12"#,
+        r#""cache_creation_input_tokens":3"#,
+        r#""cache_read_input_tokens":4"#,
+        r#""output_tokens":12345678"#,
+        r#""input_tokens":null"#,
+        r#""cache_creation_input_tokens":"5""#,
+        r#""output_tokens": 6"#,
+        r#""service_tier":"standard""#,
+    ];
+    for first in members {
+        for second in members {
+            for third in members {
+                let text = format!("{{{first},{second},{third},{}}}", members[1]);
+                let spaced = text.replacen('{', "{ ", 1);
+                let (mut counts, mut other) = (Counts::default(), Counts::default());
+                assert_eq!(counts.read(text.as_bytes(), 0) + 1, other.read(spaced.as_bytes(), 0));
+                assert_eq!(counts, other, "{text}");
+            }
+        }
+    }
+}
