@@ -24,7 +24,8 @@ use crate::{
     },
     dialects::{
         canonical::{Note, NoteKind},
-        failure,
+        endpoints::ApiEndpoint,
+        failure, own_names,
         wire::Way,
     },
     error::{Failure, Upstream},
@@ -117,7 +118,7 @@ fn write(
                 patch.clear();
                 json.name("calls").number(prepared.calls() as u64);
                 write_request(deployment, endpoint, outgoing, &prepared, &mut patch, &mut json)?;
-                write_notes(&prepared, &mut json);
+                write_notes(&prepared, outgoing.entry.endpoint, &mut json);
             }
             // Answered here, by nobody else.
             Err(PrepareError::Estimated(_)) => is_asked = true,
@@ -238,12 +239,13 @@ fn headers(deployment: &Deployment, outgoing: &Outgoing<'_>, prepared: &Prepared
 }
 
 /// What became of what was not carried as it was.
-fn write_notes(prepared: &Prepared<'_>, json: &mut Writer<'_>) {
+fn write_notes(prepared: &Prepared<'_>, endpoint: ApiEndpoint, json: &mut Writer<'_>) {
     let notes: &[Note] = prepared.composed.as_ref().map_or(&[], |composed| &composed.notes.notes);
     for (kind, name) in [(NoteKind::Mapped, "mapped"), (NoteKind::Adapted, "adapted"), (NoteKind::Dropped, "dropped")] {
         json.name(name).open_array();
         for note in notes.iter().filter(|note| note.kind == kind) {
-            json.open_object().name("param").string(&note.param).name("says").string(&note.says).close_object();
+            let param = own_names::of_endpoint(endpoint, note.param.clone());
+            json.open_object().name("param").string(&param).name("says").string(&note.says).close_object();
         }
         json.close_array();
     }

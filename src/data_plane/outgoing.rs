@@ -18,7 +18,7 @@ use crate::{
         multipart::ModelFinder,
         openai_chat::{request::RequestView, variant::SchemaWay},
         openai_responses::echo::Echo,
-        text_tools,
+        own_names, text_tools,
         translate::{self, Prompt, Translation},
         way_back::{Form, WayBack},
         wire::{ClientWire, Dialect, UpstreamWire, Way, way},
@@ -505,7 +505,10 @@ impl<'r> Outgoing<'r> {
         let mut body = Vec::with_capacity(text.len() + text.len() / 8 + 256);
         let is_openai = matches!(upstream, UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses);
         let takes_text_tools = is_openai && traits.chat.custom_tools;
-        let unsupported = |refusal: Unsupported| Upstream::Unsupported { param: refusal.param, why: refusal.why };
+        let unsupported = |refusal: Unsupported| {
+            let Unsupported { param, why } = own_names::of_refusal(client, refusal);
+            Upstream::Unsupported { param, why }
+        };
         let wraps_tools = !takes_text_tools && text_tools::are_in(request);
         let calls = fan_out::calls(request, &target, (client, upstream), &mut notes).map_err(unsupported)?;
         let own;

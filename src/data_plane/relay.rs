@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::snapshot::ModelGroup,
-    dialects::{canonical::NoteKind, openai_chat::pass_through::Verdict, passage::Passage},
+    dialects::{canonical::NoteKind, openai_chat::pass_through::Verdict, own_names, passage::Passage},
     error::{Failure, Upstream},
     limits::{READ_BYTES, RELAY_PENDING_BYTES_MAX},
     sse::write::comment,
@@ -374,13 +374,15 @@ impl Exchange<'_> {
             if kind == NoteKind::Adapted && !self.explain {
                 continue;
             }
-            let mut params = self.notes.notes.iter().filter(|note| note.kind == kind).map(|note| &note.param);
+            let endpoint = self.settlement.record.endpoint;
+            let noted = self.notes.notes.iter().filter(|note| note.kind == kind);
+            let mut params = noted.map(|note| own_names::of_endpoint(endpoint, note.param.clone()));
             let Some(first) = params.next() else { continue };
             self.lines.extend_from_slice(name.as_bytes());
-            append_clean(first, &mut self.lines);
+            append_clean(&first, &mut self.lines);
             for param in params.take(NOTES_MAX) {
                 self.lines.extend_from_slice(b", ");
-                append_clean(param, &mut self.lines);
+                append_clean(&param, &mut self.lines);
             }
             self.lines.extend_from_slice(b"\r\n");
         }

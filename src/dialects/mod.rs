@@ -13,7 +13,7 @@
 //! | `error.rs` | our [`crate::error::Failure`] | a client's error | `write_body`, `write_event` |
 //!
 //! [`restore`] stands between reading and rendering where composing had to rename or to wrap. [`schema`] brings a client's JSON schema
-//! into the subset that an upstream takes.
+//! into the subset that an upstream takes. [`own_names`] says what became of a request in its client's words.
 //!
 //! Beside chat: [`embeddings`], [`images`], [`token_count`]. [`way_back`] is whichever of these an answer takes.
 
@@ -38,6 +38,7 @@ pub mod ollama;
 mod open_calls;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod own_names;
 pub mod passage;
 pub mod restore;
 pub mod schema;

@@ -8,7 +8,7 @@ use crate::{
         canonical::{Invalid, Notes, Request, Target, Unsupported},
         embeddings,
         endpoints::ApiEndpoint,
-        images, token_count,
+        images, own_names, token_count,
         way_back::WayBack,
         wire::{ClientWire, Dialect, UpstreamWire, Way},
     },
@@ -116,7 +116,8 @@ impl<'r> Outgoing<'r> {
         let mut notes = Notes::default();
         let mut body = Vec::with_capacity(self.text()?.len() + 256);
         let target = self.target(deployment);
-        let path = token_count::compose(upstream, request, &target, &mut notes, &mut body).map_err(unsupported)?;
+        let path = token_count::compose(upstream, request, &target, &mut notes, &mut body)
+            .map_err(|refusal| unsupported(own_names::of_refusal(client, refusal)))?;
         let back = WayBack::Count(token_count::WayBack { client, upstream });
         Ok(self.beside(deployment, path, body, back, notes))
     }

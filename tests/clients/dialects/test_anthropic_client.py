@@ -64,7 +64,7 @@ def refused(client, param, **more):
 def test_limits_and_stops(of_anthropic, lacks):
     assert ask(of_anthropic, max_tokens=2).stop_reason == "max_tokens"
     if "stop" in lacks:
-        return refused(of_anthropic, "stop", stop_sequences=[" there"])
+        return refused(of_anthropic, "stop_sequences", stop_sequences=[" there"])
     stopped = ask(of_anthropic, stop_sequences=[" there"])
     # Other APIs do not say which sequence it was, or that it was one.
     assert stopped.stop_reason in ("stop_sequence", "end_turn")

@@ -59,7 +59,7 @@ def refused(client, param, **config):
 def test_limits_and_stops(of_google, lacks):
     assert ask(of_google, max_output_tokens=2).candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
     if "stop" in lacks:
-        return refused(of_google, "stop", stop_sequences=[" there"])
+        return refused(of_google, "generationConfig.stopSequences", stop_sequences=[" there"])
     assert ask(of_google, stop_sequences=[" there"]).text == "You said: hello"
 
 
@@ -79,8 +79,18 @@ def test_tools_are_called_together_and_answered(of_google, lacks):
 def test_a_tool_can_be_demanded(of_google, lacks):
     calling = {"function_calling_config": {"mode": "ANY", "allowed_function_names": ["time"]}}
     if "force" in lacks:
-        return refused(of_google, "tool_choice", tools=TOOLS, tool_config=calling)
+        return refused(of_google, "toolConfig.functionCallingConfig", tools=TOOLS, tool_config=calling)
     assert [name for name, _ in called([ask(of_google, tools=TOOLS, tool_config=calling)])] == ["time"]
+
+
+def test_a_refusal_names_google_s_own_member(of_google, kind):
+    if kind.startswith("openai"):
+        refused(of_google, "generationConfig.topK", top_k=40)
+        headers = {"x-ringway-unsupported": "drop"}
+        answer = ask(of_google, top_k=40, http_options={"headers": headers})
+        assert answer.sdk_http_response.headers["x-ringway-dropped"] == "generationConfig.topK"
+        return
+    assert ask(of_google, top_k=40).text
 
 
 def test_pictures(of_google):
