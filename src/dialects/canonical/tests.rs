@@ -434,7 +434,11 @@ fn answered_by(
         facts: facts(),
         echo: Some(openai_responses::echo::Echo::of(form.request.as_bytes())),
         in_array: false,
-        prompt: translate::Prompt { bytes: std::rc::Rc::new(form.request.as_bytes().to_vec()), start: 0 },
+        prompt: translate::Prompt {
+            bytes: std::rc::Rc::new(form.request.as_bytes().to_vec()),
+            start: 0,
+            counted: None,
+        },
         calls: 1,
     };
     (translation, answer, streamed)
