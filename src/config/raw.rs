@@ -94,7 +94,7 @@ pub struct Server {
     /// x-ringway-unsupported above both.
     pub unsupported: Unsupported,
     /// How tokens are estimated where an upstream counts none: "bytes" (four to a token), or by a tokenizer of OpenAI's, "o200k_base" (GPT-4o and
-    /// later) or "cl100k_base" (GPT-4, GPT-3.5). A tokenizer takes some 30 MiB and a thread of its own. A model's own `tokenizer` stands above this.
+    /// later) or "cl100k_base" (GPT-4, GPT-3.5). A tokenizer takes 10 or 20 MiB and a thread of its own. A model's own `tokenizer` stands above this.
     pub tokenizer: Tokenizer,
     /// Let requests in without a key. Only with loopback and unix listeners.
     pub open_access: bool,

@@ -42,7 +42,7 @@ impl Tokenizer {
         }
     }
 
-    /// Reads its tables, unless that has been done: some 50 ms, and 15 or 35 MiB that stay.
+    /// Reads its tables, unless that has been done: some 50 ms, and 10 or 20 MiB that stay.
     pub fn load(self) {
         self.of_text("");
     }
