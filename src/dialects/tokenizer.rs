@@ -1,7 +1,7 @@
 //! Tokens by a tokenizer's own tables, for who asks for that in place of [`super::estimate`]'s bytes.
 //!
 //! What a text comes to is exact for the models that have the tokenizer. What a request comes to is its texts, without the escapes that they
-//! are written with, and what OpenAI says its chat format adds: [`MESSAGE_TOKENS`] for each message and [`ANSWER_TOKENS`] for the answer that
+//! are written with, and what OpenAI says its chat format adds: `MESSAGE_TOKENS` for each message and `ANSWER_TOKENS` for the answer that
 //! follows. That is exact for plain messages; tools and schemas are counted as they are written, which is near what providers make of them.
 //! What a model reads of a body is told by the names of members, whichever API it is of: who counts has only the body, and it need not
 //! be one that any dialect's parser takes.
