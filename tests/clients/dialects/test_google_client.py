@@ -89,8 +89,8 @@ def test_a_refusal_names_google_s_own_member(of_google, kind):
         headers = {"x-ringway-unsupported": "drop"}
         answer = ask(of_google, top_k=40, http_options={"headers": headers})
         assert answer.sdk_http_response.headers["x-ringway-dropped"] == "generationConfig.topK"
-        return
-    assert ask(of_google, top_k=40).text
+    else:
+        pytest.skip("it has the member, too")
 
 
 def test_pictures(of_google):
