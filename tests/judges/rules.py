@@ -61,7 +61,7 @@ def openai_chat(body):
         pending = {call["id"] for call in calls}
         if (
             message["role"] == "assistant"
-            and not calls
+            and not (calls or message.get("function_call"))
             and message.get("content") is None
             and not message.get("refusal")
         ):

@@ -544,3 +544,77 @@ proptest! {
         }
     }
 }
+
+// ---- tools of one API ----
+
+/// Tools that an API runs itself, or whose calls have a form of their own there.
+const HOSTED: [(ClientWire, &[&str]); 3] = [
+    (
+        ClientWire::OpenAiResponses,
+        &[
+            "apply_patch",
+            "code_interpreter",
+            "computer_use_preview",
+            "file_search",
+            "image_generation",
+            "local_shell",
+            "mcp",
+            "shell",
+            "tool_search",
+            "web_search",
+            "web_search_preview",
+        ],
+    ),
+    (
+        ClientWire::AnthropicMessages,
+        &[
+            "bash_20250124",
+            "code_execution_20250825",
+            "computer_20250124",
+            "mcp_toolset",
+            "memory_20250818",
+            "text_editor_20250728",
+            "tool_search_tool_regex_20251119",
+            "web_fetch_20250910",
+            "web_search_20250305",
+        ],
+    ),
+    (ClientWire::GeminiContent, &["codeExecution", "googleMaps", "googleSearch", "urlContext"]),
+];
+
+#[test]
+fn a_tool_of_one_api_is_refused_by_the_others_or_named() {
+    let ways =
+        [(UpstreamWire::BedrockConverse, None), (UpstreamWire::CohereChat, None), (UpstreamWire::OllamaChat, None)];
+    let both = BOTH_WAYS.map(|(client, upstream)| (upstream, Some(client)));
+    for (client, kinds) in HOSTED {
+        for kind in kinds {
+            let body = match client {
+                ClientWire::OpenAiResponses => json!({"input":"x","tools":[{"type":kind}]}),
+                ClientWire::AnthropicMessages => {
+                    json!({"max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[{"type":kind,"name":"n"}]})
+                }
+                _ => json!({"contents":[{"parts":[{"text":"x"}]}],"tools":[{*kind:{}}]}),
+            };
+            let text = body.to_string();
+            let request = translate::parse(client, text.as_bytes()).expect("a request");
+            for (upstream, _) in ways.into_iter().chain(both).filter(|(_, own)| *own != Some(client)) {
+                for drops in [false, true] {
+                    let target = Target { model: "m", traits: ModelTraits::default(), drops };
+                    let (mut notes, mut out) = (Notes::default(), Vec::new());
+                    let composed = translate::compose(upstream, &request, &target, &mut notes, &mut out);
+                    let named = match composed {
+                        Err(Unsupported { param, .. }) if !drops => param.into_owned(),
+                        Ok(_) if drops => {
+                            assert!(!String::from_utf8_lossy(&out).contains(kind), "{kind} reaches {upstream:?}");
+                            let dropped = notes.notes.iter().find(|note| note.kind == NoteKind::Dropped);
+                            dropped.map(|note| note.param.to_string()).unwrap_or_default()
+                        }
+                        composed => panic!("{kind} at {upstream:?}: {composed:?}"),
+                    };
+                    assert!(named.starts_with("tools[0]"), "{kind} at {upstream:?}: {named}");
+                }
+            }
+        }
+    }
+}

@@ -626,6 +626,10 @@ fn golden_requests_come_out_as_they_went_in() {
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.ends_with("functions_of_before.json") {
+            // They come out as tools.
+            continue;
+        }
         let text = std::fs::read(&path).unwrap();
         let mut expected: Value = serde_json::from_slice(&text).unwrap();
         let request = parse(&text).unwrap_or_else(|invalid| panic!("{invalid:?} in {path:?}"));
