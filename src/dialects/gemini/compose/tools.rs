@@ -86,7 +86,10 @@ impl Toolbox<'_, '_, '_> {
 
     /// A tool that Google runs, in Gemini's own form: from a client of this dialect, or as other gateways take it.
     fn other(&mut self, index: usize, param: &str, kind: &Text<'_>, raw: &Raw<'_>) -> Result<(), Unsupported> {
-        if let Some(name) = OWN_TOOLS.iter().find(|own| is_spelling(&kind.decoded(), own)) {
+        // One of Responses' says its type itself, and is another tool: `file_search`.
+        let is_foreign = Value::root(&raw.0).some("type").is_some();
+        let own = OWN_TOOLS.iter().find(|own| !is_foreign && is_spelling(&kind.decoded(), own));
+        if let Some(name) = own {
             self.json.open_object().name(name).raw(raw).close_object();
             return Ok(());
         }
