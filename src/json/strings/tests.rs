@@ -80,3 +80,18 @@ proptest! {
         prop_assert_eq!(skip_string(literal.as_bytes(), 0), literal.len());
     }
 }
+
+#[test]
+fn what_has_to_be_escaped_is_seen_wherever_it_stands() {
+    for length in 0..40 {
+        let plain = "a~é".repeat(length).chars().take(length).collect::<String>();
+        assert!(!has_escapes(plain.as_bytes()), "{plain}");
+        for at in 0..length {
+            for odd in ['"', '\\', '\n', '\0', '\u{1f}', '\u{7f}'] {
+                let text: String =
+                    plain.chars().enumerate().map(|(place, c)| if place == at { odd } else { c }).collect();
+                assert!(has_escapes(text.as_bytes()), "{text:?}");
+            }
+        }
+    }
+}

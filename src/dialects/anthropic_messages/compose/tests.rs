@@ -661,3 +661,11 @@ fn tools_that_were_called_are_sent_where_there_are_no_others() {
     assert_eq!(names(&json), ["now", "get_time", "json_answer"]);
     assert_eq!(json["tool_choice"]["name"], "json_answer");
 }
+
+#[test]
+fn a_temperature_of_one_decimal_is_the_number_that_the_parser_reads() {
+    for tenths in 0..100 {
+        let text = format!("{}.{}", tenths / 10, tenths % 10);
+        assert_eq!(number(&Raw(text.as_bytes().into())), text.parse().ok());
+    }
+}

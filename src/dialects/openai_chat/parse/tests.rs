@@ -431,3 +431,21 @@ fn a_usual_message_ends_a_turn_of_results() {
         assert_eq!(parse(text.as_bytes()).unwrap().messages.len(), 3);
     }
 }
+
+/// Messages are read when they are come to, before it is known that there are others.
+#[test]
+fn of_two_conversations_the_last_counts() {
+    let user = r#"[{"role":"user","content":"x"},{"content":"y","role":"user"}]"#;
+    let answered = r#"[{"role":"user","content":"z"},{"role":"assistant","content":"w"}]"#;
+    let read = |first: &str, last: &str| {
+        let text = format!(r#"{{"messages":{first},"n":1,"messages":{last}}}"#);
+        parse(text.as_bytes()).map(|request| request.messages.iter().map(|message| message.role).collect::<Vec<_>>())
+    };
+    assert_eq!(read(user, answered), Ok(vec![Role::User, Role::Assistant]));
+    assert_eq!(read(answered, user), Ok(vec![Role::User; 2]));
+    assert_eq!(read(user, " [ ] "), Ok(vec![]));
+    assert_eq!(read("1", user), Ok(vec![Role::User; 2]));
+    for none in ["null", "1", "{}"] {
+        assert_eq!(read(user, none).unwrap_err().param, "messages");
+    }
+}
