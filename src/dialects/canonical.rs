@@ -10,7 +10,7 @@
 //! Nothing is dropped in silence. What a dialect does not know is an [`Extra`]; what the other one cannot say it refuses
 //! ([`Unsupported`]) or, where that was allowed, notes ([`Notes`]). A hint, which cannot change what the answer means, is always noted.
 
-use super::{gemini::base64, openai_chat::variant::Variant};
+use super::openai_chat::variant::Variant;
 use crate::json::piece::{Raw, Text};
 use std::borrow::Cow;
 
@@ -129,23 +129,6 @@ pub enum Source<'a> {
     Url(Text<'a>),
     /// An object that lives at a provider, by its id there.
     File(Text<'a>),
-}
-
-impl<'a> Source<'a> {
-    /// The source of a document. A text that came as base64 is the text itself, which every dialect has a place for.
-    pub fn of_document(self) -> Source<'a> {
-        let Source::Inline { media_type, base64 } = &self else { return self };
-        let kind = media_type.decoded();
-        if !kind.starts_with("text/") && !kind.starts_with("application/json") {
-            return self;
-        }
-        let text = base64::decode(base64.decoded().as_bytes()).and_then(|bytes| String::from_utf8(bytes).ok());
-        match text {
-            Some(text) => Source::Plain(Text::plain(text)),
-            // No base64, or letters of another kind: the provider may know.
-            None => self,
-        }
-    }
 }
 
 /// How long a cached prefix should be kept.

@@ -22,6 +22,7 @@ pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod canonical;
 pub mod cohere_chat;
+mod document;
 pub mod embeddings;
 pub mod endpoints;
 pub mod estimate;
