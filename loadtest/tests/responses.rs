@@ -3,6 +3,7 @@
 mod raw;
 
 use raw::{Seen, request, send, sim};
+use ringway_loadtest::limits::KEPT_RESPONSES_MAX;
 use ringway_loadtest::sim::SimHandle;
 use ringway_loadtest::sim::script::Script;
 use serde_json::{Value, json};
@@ -174,4 +175,32 @@ fn responses_keep_calls_and_results_together() {
     assert_eq!(ask(json!([result])), 400);
     assert_eq!(ask(json!([call])), 400);
     assert_eq!(ask(json!([call, result, result])), 400);
+}
+
+fn get(sim: &SimHandle, path: &str) -> Seen {
+    send(sim, &format!("GET {path} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n"))
+}
+
+#[test]
+fn responses_are_kept_until_newer_ones_need_the_room() {
+    let sim = healthy();
+    let body = json!({"model": "m", "input": [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}]});
+    let first = post(&sim, "/v1/responses", &body).json();
+    let path = format!("/v1/responses/{}", first["id"].as_str().expect("an id"));
+    assert_eq!(get(&sim, &path).json(), first);
+    let items = get(&sim, &format!("{path}/input_items?limit=1")).json();
+    assert_eq!(
+        (&items["data"][0]["content"][0]["text"], &items["data"][1], &items["has_more"]),
+        (&json!("two"), &Value::Null, &json!(true))
+    );
+    let last = get(&sim, &format!("{path}?stream=true&starting_after=2"));
+    let first_event: Value = serde_json::from_str(&last.events()[0]).expect("JSON");
+    assert_eq!(first_event["sequence_number"], 3);
+    assert_eq!(get(&sim, "/v1/responses/resp_1").status(), 404);
+    let unknown = post(&sim, "/v1/responses", &json!({"model": "m", "input": "x", "previous_response_id": "resp_1"}));
+    assert_eq!(unknown.json()["error"]["code"], "previous_response_not_found");
+    for _ in 0..KEPT_RESPONSES_MAX {
+        post(&sim, "/v1/responses", &json!({"model": "m", "input": "x"}));
+    }
+    assert_eq!(get(&sim, &path).status(), 404);
 }

@@ -82,7 +82,13 @@ def test_a_response_lives_until_it_is_deleted(client, a, gateway):
     with pytest.raises(openai.NotFoundError, match=response.id):
         responses.retrieve(response.id)
     labels = [line["endpoint"] for line in wait_lines(gateway, 5)]
-    assert labels == ["responses", "responses.retrieve", "responses.input_items", "responses.delete", "responses.retrieve"]
+    assert labels == [
+        "responses",
+        "responses.retrieve",
+        "responses.input_items",
+        "responses.delete",
+        "responses.retrieve",
+    ]
     assert not a.stats().invalid
 
 

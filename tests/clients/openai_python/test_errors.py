@@ -108,7 +108,7 @@ def test_what_this_gateway_does_not_do(client):
     for call in (
         lambda: client.files.list(),
         lambda: client.batches.list(),
-        lambda: client.responses.retrieve("resp_1"),
+        lambda: client.fine_tuning.jobs.list(),
         lambda: client.chat.completions.list(),
     ):
         with pytest.raises(openai.NotFoundError) as caught:
