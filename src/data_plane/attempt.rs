@@ -258,7 +258,7 @@ async fn attempt<D: Downstream>(
         return Box::pin(several::collected(exchange, client, group, deployment, call, back)).await;
     }
     if let Some(reading) = reading(outgoing, composed, || exchange.names(deployment)) {
-        let has_no_type = exchange.head.content_type.is_empty() && matches!(reading, Reading::Named(_));
+        let has_no_type = exchange.head.content_type.is_empty() && matches!(reading, Reading::Named { .. });
         if !exchange.head.is_json() && !has_no_type {
             return Err(Upstream::BadResponse.into());
         }
@@ -376,7 +376,8 @@ pub fn passage(
     }
     match outgoing.entry.api {
         Api::OpenAi if outgoing.entry.endpoint.is_of_responses() => {
-            Passage::Responses(Box::new(openai_responses::pass_through::PassThrough::new(names())))
+            let pass = openai_responses::pass_through::PassThrough::new(names(), outgoing.is_by_id());
+            Passage::Responses(Box::new(pass))
         }
         Api::OpenAi => {
             let endpoint = outgoing.entry.endpoint;

@@ -71,8 +71,11 @@ pub(super) enum Reading {
     },
     /// It goes on as it came, in a dialect whose figures have to be looked for.
     Watched(UpstreamWire),
-    /// It goes on as it came, but for the ids of responses.
-    Named(Names),
+    /// It goes on as it came, but for the ids of responses. One that is only repeated may be one that failed.
+    Named {
+        names: Names,
+        is_repeated: bool,
+    },
     Translated(WayBack),
 }
 
@@ -116,7 +119,9 @@ pub(super) fn reading(
     match outgoing.entry.endpoint {
         ApiEndpoint::Messages => Some(Reading::Watched(UpstreamWire::AnthropicMessages)),
         ApiEndpoint::GenerateContent => Some(Reading::Watched(UpstreamWire::GeminiContent)),
-        endpoint if endpoint.is_of_responses() => Some(Reading::Named(names())),
+        endpoint if endpoint.is_of_responses() => {
+            Some(Reading::Named { names: names(), is_repeated: outgoing.is_by_id() })
+        }
         _ => None,
     }
 }
@@ -134,7 +139,7 @@ pub(super) async fn collected<D: Downstream>(
     let announced = exchange.head.content_length.unwrap_or(1024);
     let mut body = Vec::with_capacity(announced.min(reading.held_bytes_max() as u64) as usize);
     let mut scanner = Scanner::new(match reading {
-        Reading::Named(_) => &rename::MEMBERS,
+        Reading::Named { .. } => &rename::MEMBERS,
         _ => &answer::MEMBERS,
     });
     // Whoever translates a model's answer looks for other members, and validates the text with that.
@@ -151,7 +156,7 @@ pub(super) async fn collected<D: Downstream>(
                 return Err(Upstream::BadResponse.into());
             }
             let mut head = std::mem::take(&mut exchange.head);
-            if let Reading::Named(names) = &mut reading
+            if let Reading::Named { names, .. } = &mut reading
                 && let Some(named) = names.beginning(&body)
             {
                 let (before, now) = (body.len() as u64, named.len() as u64);
@@ -167,8 +172,12 @@ pub(super) async fn collected<D: Downstream>(
             let mut patch = exchange.shard.patch.borrow_mut();
             judge(&mut scanner, &body, fill, &mut patch, &mut exchange.settlement)?.unwrap_or(body)
         }
-        Reading::Named(mut names) => {
-            judge(&mut scanner, &body, false, &mut Patch::new(), &mut exchange.settlement)?;
+        Reading::Named { mut names, is_repeated } => {
+            // A response that is kept and failed has an error, too.
+            let is_response = scanner.finish(&body).is_ok_and(|scan| scan.member(rename::ID).is_some());
+            if !(is_repeated && is_response) {
+                judge(&mut scanner, &body, false, &mut Patch::new(), &mut exchange.settlement)?;
+            }
             let scan = scanner.finish(&body).map_err(|_| Upstream::BadResponse)?;
             names.whole(scan, &body).unwrap_or(body)
         }

@@ -34,10 +34,13 @@ pub struct PassThrough {
     /// Events that the client has got.
     events: u64,
     names: Names,
+    /// What is repeated of a response that failed ends with that, and has not failed itself.
+    is_repeated: bool,
 }
 
 impl PassThrough {
-    pub fn new(names: Names) -> PassThrough {
+    /// `is_repeated`: the stream is that of a response that is kept.
+    pub fn new(names: Names, is_repeated: bool) -> PassThrough {
         PassThrough {
             splitter: Splitter::new(SSE_EVENT_BYTES_MAX),
             usage: None,
@@ -45,13 +48,14 @@ impl PassThrough {
             has_begun: false,
             events: 0,
             names,
+            is_repeated,
         }
     }
 
     /// Takes the next piece, cut anywhere, and appends what the client gets of it.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Verdict {
         // The feed borrows the splitter; the other fields are changed beside it.
-        let PassThrough { splitter, usage, said_bytes, has_begun, events, names } = self;
+        let PassThrough { splitter, usage, said_bytes, has_begun, events, names, is_repeated } = self;
         let mut feed = splitter.feed(piece);
         loop {
             match feed.next() {
@@ -62,7 +66,7 @@ impl PassThrough {
                         *said_bytes += BYTES_PER_TOKEN;
                     }
                     let before = out.len();
-                    let verdict = take(&event, usage, has_begun, names, out);
+                    let verdict = take(&event, usage, has_begun, names, *is_repeated, out);
                     *events += u64::from(out.len() > before);
                     if verdict != Verdict::More {
                         return verdict;
@@ -74,9 +78,9 @@ impl PassThrough {
 
     /// The upstream ended its stream cleanly.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Verdict {
-        let PassThrough { splitter, usage, has_begun, names, .. } = self;
+        let PassThrough { splitter, usage, has_begun, names, is_repeated, .. } = self;
         // Some servers leave the last blank line out.
-        match splitter.unfinished_event().map(|event| take(&event, usage, has_begun, names, out)) {
+        match splitter.unfinished_event().map(|event| take(&event, usage, has_begun, names, *is_repeated, out)) {
             Some(verdict @ (Verdict::Complete | Verdict::Error)) => verdict,
             _ => Verdict::Truncated,
         }
@@ -93,6 +97,7 @@ fn take(
     usage: &mut Option<Usage>,
     has_begun: &mut bool,
     names: &mut Names,
+    is_repeated: bool,
     out: &mut Vec<u8>,
 ) -> Verdict {
     match kind(event) {
@@ -102,6 +107,10 @@ fn take(
             }
             *usage = stream::usage_of_event(event.data).map(|usage| usage.disjoint()).or(*usage);
             *has_begun = true;
+            append_named(event, names, out);
+            Verdict::Complete
+        }
+        b"response.failed" if is_repeated => {
             append_named(event, names, out);
             Verdict::Complete
         }

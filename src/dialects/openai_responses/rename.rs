@@ -14,7 +14,8 @@ use crate::json::{
 
 /// What to scan a whole answer for, before it is renamed: as [`crate::dialects::openai_chat::answer::MEMBERS`], and the ids.
 pub static MEMBERS: Members = Members::last_wins(&["choices", "usage", "error", "id", "previous_response_id"]);
-const ID: usize = 3;
+/// The place of the answer's own id among them.
+pub const ID: usize = 3;
 const PREVIOUS: usize = 4;
 
 static EVENT: Members = Members::last_wins(&["response"]);

@@ -118,6 +118,17 @@ def test_a_background_response_is_cancelled(client):
     assert refused(client.responses.cancel, finished.id)[0] == 400
 
 
+def test_a_response_that_failed_is_told_as_it_is(client, a):
+    queued = client.responses.create(model="model-a", input="hello there", background=True, metadata={"fails": "yes"})
+    failed = client.responses.retrieve(queued.id)
+    assert (failed.id, failed.status, failed.error.code) == (queued.id, "failed", "server_error")
+    *_, last = client.responses.retrieve(queued.id, stream=True)
+    assert (last.type, last.response) == ("response.failed", failed)
+    # What is no response is an error of the provider.
+    a.fail("error_in_200")
+    assert refused(client.responses.retrieve, queued.id)[:2] == (502, "upstream_error")
+
+
 def test_a_stream_names_the_response_that_is_kept(client):
     events = list(client.responses.create(model="model-a", input="hello there", stream=True))
     with_response = [event for event in events if hasattr(event, "response")]

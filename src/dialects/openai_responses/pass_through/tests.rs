@@ -1,7 +1,7 @@
 use super::*;
 
 fn pass_through() -> PassThrough {
-    PassThrough::new(Names::new(|id| Some(format!("{id}-named"))))
+    PassThrough::new(Names::new(|id| Some(format!("{id}-named"))), false)
 }
 
 fn passed(stream: &str) -> (Verdict, String, PassThrough) {
@@ -94,4 +94,15 @@ fn the_response_has_the_client_s_id_at_every_split() {
             assert_eq!((verdict, String::from_utf8_lossy(&out)), (ended, expected.as_str().into()), "{last} at {cut}");
         }
     }
+}
+
+/// Whoever reads it again is told how it ended, and that is all that went wrong.
+#[test]
+fn a_failure_of_a_response_that_is_kept_is_its_end() {
+    let failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"resp_1\"}}\n\n";
+    let stream = [CREATED, failed].concat();
+    let mut pass = PassThrough::new(Names::new(|id| Some(format!("{id}-named"))), true);
+    let mut out = Vec::new();
+    assert_eq!(pass.feed(stream.as_bytes(), &mut out), Verdict::Complete);
+    assert_eq!(String::from_utf8(out).expect("UTF-8"), stream.replace("resp_1", "resp_1-named"));
 }

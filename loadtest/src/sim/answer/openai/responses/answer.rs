@@ -89,6 +89,21 @@ impl<'a> Answer<'a> {
         self.response("queued")
     }
 
+    /// The response object where nothing came of it.
+    pub fn failed(&self) -> Value {
+        let mut response = self.response("in_progress");
+        response["status"] = json!("failed");
+        response["error"] = json!({"code": "server_error", "message": "The simulated response failed."});
+        response
+    }
+
+    pub fn failed_stream(&self) -> Vec<Event> {
+        let mut out = Events::default();
+        out.push(EventKind::Opening, "response.created", json!({"response": self.response("in_progress")}));
+        out.push(EventKind::Finish, "response.failed", json!({"response": self.failed()}));
+        out.0
+    }
+
     /// The response object at its end.
     pub fn whole(&self) -> Value {
         self.response(self.ended())

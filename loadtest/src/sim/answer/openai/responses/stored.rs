@@ -1,6 +1,7 @@
 //! Responses that are kept, as OpenAI does where a request does not say `store: false`, and what can be done with one by its id.
 //!
-//! A background response is queued until it is looked at for the first time, which finds it completed; only until then can it be cancelled.
+//! A background response is queued until it is looked at for the first time, which finds it completed, or failed if its metadata have `fails`;
+//! only until then can it be cancelled.
 //! The oldest make room for new ones. Every credential sees all of them.
 
 use std::collections::VecDeque;
@@ -29,13 +30,14 @@ struct Kept {
 
 impl Stored {
     pub(super) fn keep(&self, answer: &Answer<'_>, body: &Value) {
-        let whole = answer.whole();
+        let fails = body.pointer("/metadata/fails").is_some();
+        let whole = if fails { answer.failed() } else { answer.whole() };
         let is_queued = body.get("background") == Some(&Value::Bool(true)) && body["stream"] != true;
         let kept = Kept {
             id: answer.id().to_owned(),
             response: if is_queued { answer.queued() } else { whole.clone() },
             completed: is_queued.then_some(whole),
-            events: answer.stream(),
+            events: if fails { answer.failed_stream() } else { answer.stream() },
             items: items(body, answer.id()),
         };
         let mut all = self.all();
