@@ -126,7 +126,8 @@ fn output() -> impl Strategy<Value = OutputFormat<'static>> {
 }
 
 fn request() -> impl Strategy<Value = Request<'static>> {
-    let limits = (option::of(1..100_000u64), number(), number(), vec(word(), 0..3));
+    // Less than sixteen become sixteen where Responses are asked.
+    let limits = (option::of(16..100_000u64), number(), number(), vec(word(), 0..3));
     (vec(text(), 0..3), conversation(), tools(), choice(), output(), limits).prop_map(
         |(system, messages, tools, tool_choice, output, (output_tokens_max, temperature, top_p, stop))| Request {
             system: system.into_iter().map(PartBody::Text).map(part).collect(),
