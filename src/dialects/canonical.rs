@@ -156,6 +156,8 @@ pub enum ToolInput<'a> {
     Object(Raw<'a>),
     /// OpenAI's custom tools take a text.
     Text(Text<'a>),
+    /// What a model wrote in place of an object; OpenAI's APIs take it back.
+    Malformed(Text<'a>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -13,8 +13,8 @@ use super::{
         event_stream::{self, Kind},
     },
     canonical::{
-        Adapted, CallForms, ErrorClass, Event, Facts, Invalid, Malformed, Notes, Progress, ProviderError, Request,
-        Target, Unsupported, Usage,
+        Adapted, CallForms, ErrorClass, Event, Facts, Invalid, Malformed, Notes, PartBody, Progress, ProviderError,
+        Request, Target, ToolInput, Unsupported, Usage,
     },
     cohere_chat, estimate, gemini,
     ollama::{self, lines},
@@ -45,6 +45,12 @@ pub fn parse(client: ClientWire, text: &[u8]) -> Result<Request<'_>, Invalid> {
     }
 }
 
+/// Is there an earlier call whose arguments are no object? A client sends back what the model wrote.
+fn has_malformed_calls(request: &Request<'_>) -> bool {
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts.any(|part| matches!(&part.body, PartBody::ToolCall(call) if matches!(call.input, ToolInput::Malformed(_))))
+}
+
 /// Appends the upstream's request.
 ///
 /// # Errors
@@ -73,6 +79,9 @@ pub fn compose(
         UpstreamWire::CohereChat => cohere_chat::compose::compose(request, target, notes, out),
         UpstreamWire::OllamaChat => ollama::compose::compose(request, target, notes, out),
     }?;
+    if !matches!(upstream, UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses) && has_malformed_calls(request) {
+        notes.adapted("messages[].tool_calls", "Arguments that are no JSON object are sent as a text in one.");
+    }
     let as_function_call = request.wants_function_calls;
     let forms = CallForms { text_tools: text_tools::names(request), as_function_call };
     adapted.call_forms = (forms != CallForms::default()).then(|| Box::new(forms));

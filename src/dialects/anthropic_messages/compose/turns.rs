@@ -159,7 +159,9 @@ impl Composer<'_> {
         self.json.name("name").text(&self.names.upstream(name)).name("input");
         match input {
             ToolInput::Object(object) => self.json.raw(object),
-            ToolInput::Text(text) => self.json.open_object().name("input").text(text).close_object(),
+            ToolInput::Text(text) | ToolInput::Malformed(text) => {
+                self.json.open_object().name("input").text(text).close_object()
+            }
         };
         self.cache_control(cache);
         self.json.close_object();

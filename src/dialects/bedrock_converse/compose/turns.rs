@@ -168,7 +168,9 @@ impl Composer<'_> {
         self.json.name("input");
         match input {
             ToolInput::Object(object) => self.json.raw(object),
-            ToolInput::Text(text) => self.json.open_object().name("input").text(text).close_object(),
+            ToolInput::Text(text) | ToolInput::Malformed(text) => {
+                self.json.open_object().name("input").text(text).close_object()
+            }
         };
         self.json.close_object().close_object();
     }

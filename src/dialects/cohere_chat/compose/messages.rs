@@ -239,7 +239,7 @@ impl Composer<'_> {
         self.json.name("arguments");
         match input {
             ToolInput::Object(object) => drop(self.json.text(&Text::of_raw(&object.0))),
-            ToolInput::Text(text) => {
+            ToolInput::Text(text) | ToolInput::Malformed(text) => {
                 let mut object = Vec::new();
                 crate::json::write::Writer::new(&mut object).open_object().name("input").text(text).close_object();
                 self.json.text(&Text::of_raw(&object));

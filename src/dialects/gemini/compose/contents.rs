@@ -200,8 +200,13 @@ impl<'w, 'o, 'r> Contents<'w, 'o, 'r> {
 
     fn call(&mut self, turn: Turn, call: &'r ToolCall<'r>, index: usize) -> Result<(), Unsupported> {
         let ToolCall { id, name, input, signature } = call;
+        let mut in_object = Vec::new();
         let args = match input {
             ToolInput::Object(raw) => raw,
+            ToolInput::Malformed(text) => {
+                Writer::new(&mut in_object).open_object().name("input").text(text).close_object();
+                &Raw(in_object.into())
+            }
             ToolInput::Text(_) => {
                 let param = format!("messages[{index}].tool_calls");
                 return self.notes.unsupported(self.target, param, "The input of a tool has to be an object.");

@@ -291,7 +291,7 @@ impl Composer<'_> {
         json.name(member);
         match input {
             ToolInput::Object(object) => json.text(&Text::of_raw(&object.0)),
-            ToolInput::Text(text) => json.text(text),
+            ToolInput::Text(text) | ToolInput::Malformed(text) => json.text(text),
         };
         json.close_object();
         match signature {

@@ -121,10 +121,10 @@ fn says_what_is_wrong_and_where() {
     );
     check(
         turn(
-            json!({"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"[1]"}}]}),
+            json!({"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":[1]}}]}),
         ),
         "messages[0].tool_calls[0].function.arguments",
-        "'messages[0].tool_calls[0].function.arguments' must be a JSON object, as a string.",
+        "'messages[0].tool_calls[0].function.arguments' must be a string.",
     );
     check(
         turn(json!({"role":"tool","content":"x"})),

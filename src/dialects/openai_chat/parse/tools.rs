@@ -185,12 +185,16 @@ fn named_arguments<'a>(function: Value<'a>, path: &Path<'_>) -> Result<(Text<'a>
     if value.kind() == Kind::Object {
         return Ok((name, ToolInput::Object(value.raw())));
     }
-    let arguments = arguments(&text(value, &path)?);
-    Ok((name, ToolInput::Object(arguments.ok_or_else(|| invalid(&path, "a JSON object, as a string"))?)))
+    Ok((name, function_input(text(value, &path)?)))
+}
+
+/// The input of a function, from its arguments.
+pub fn function_input(said: Text<'_>) -> ToolInput<'_> {
+    arguments(&said).map_or(ToolInput::Malformed(said), ToolInput::Object)
 }
 
 /// The object that a string holds.
-pub fn arguments<'a>(said: &Text<'a>) -> Option<Raw<'a>> {
+fn arguments<'a>(said: &Text<'a>) -> Option<Raw<'a>> {
     let json: Cow<'a, [u8]> = match said {
         Text::Escaped(Cow::Borrowed(escaped)) if !escaped.contains(&b'\\') => Cow::Borrowed(escaped),
         said => Cow::Owned(said.decoded().into_owned().into_bytes()),

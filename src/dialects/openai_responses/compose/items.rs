@@ -173,6 +173,7 @@ impl Composer<'_> {
         let (kind, member, input) = match input {
             ToolInput::Object(object) => ("function_call", "arguments", Text::of_raw(&object.0)),
             ToolInput::Text(text) => ("custom_tool_call", "input", text.by_ref()),
+            ToolInput::Malformed(text) => ("function_call", "arguments", text.by_ref()),
         };
         json.open_object().name("type").string(kind).name("call_id");
         match id.is_empty() {

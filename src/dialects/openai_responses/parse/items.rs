@@ -12,7 +12,7 @@ use crate::dialects::canonical::{
     Extra, Invalid, Message, Part, PartBody, Request, Role, Signature, ToolCall, ToolInput, ToolResult,
 };
 use crate::dialects::openai_chat::parse::expect::{array, extra, invalid, maybe, missing, needed, object, some, text};
-use crate::dialects::openai_chat::parse::tools::arguments;
+use crate::dialects::openai_chat::parse::tools::function_input;
 use crate::dialects::openai_responses::carried::{self, Carried};
 use crate::dialects::openai_responses::groups::joined;
 use crate::json;
@@ -212,13 +212,12 @@ impl<'a> Conversation<'a, '_> {
     fn function_call(&mut self, members: &mut Members<'a>, path: &Path<'_>) -> Result<(), Invalid> {
         let arguments_path = path.member("arguments");
         let input = match members.arguments.take() {
-            None => arguments(&Text::default()),
+            None => function_input(Text::default()),
             // Some frameworks send the object itself.
-            Some(object) if object.kind() == json::Kind::Object => Some(object.raw()),
-            Some(said) => arguments(&text(said, &arguments_path)?),
+            Some(object) if object.kind() == json::Kind::Object => ToolInput::Object(object.raw()),
+            Some(said) => function_input(text(said, &arguments_path)?),
         };
-        let input = input.ok_or_else(|| invalid(&arguments_path, "a JSON object, as a string"))?;
-        self.call(members, ToolInput::Object(input), path)
+        self.call(members, input, path)
     }
 
     fn custom_tool_call(&mut self, members: &mut Members<'a>, path: &Path<'_>) -> Result<(), Invalid> {

@@ -52,7 +52,7 @@ fn part(body: &PartBody<'_>) -> String {
         PartBody::ToolCall(ToolCall { id, name, input, signature }) => {
             let input = match input {
                 ToolInput::Object(raw) => String::from_utf8_lossy(&raw.0).into_owned(),
-                ToolInput::Text(text) => format!("'{}'", text.decoded()),
+                ToolInput::Text(text) | ToolInput::Malformed(text) => format!("'{}'", text.decoded()),
             };
             let signature = signature.as_ref().map(signed).unwrap_or_default();
             format!("calls {} {} {input} {signature}", id.decoded(), name.decoded())
@@ -177,9 +177,9 @@ fn says_what_is_wrong_and_where() {
         "'input[0].content[0].image_url' must be a string.",
     );
     check(
-        item(json!({"type":"function_call","call_id":"c","name":"f","arguments":"[1]"})),
+        item(json!({"type":"function_call","call_id":"c","name":"f","arguments":[1]})),
         "input[0].arguments",
-        "'input[0].arguments' must be a JSON object, as a string.",
+        "'input[0].arguments' must be a string.",
     );
     check(
         item(json!({"type":"function_call","name":"f","arguments":"{}"})),
