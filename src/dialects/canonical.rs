@@ -578,9 +578,23 @@ impl Event<'_> {
             _ => 0,
         }
     }
-}
 
-impl Event<'_> {
+    /// The choice that it is about; `None` for what is about the whole answer.
+    pub fn choice(&self) -> Option<u32> {
+        match self {
+            Event::Text { choice, .. }
+            | Event::Refusal { choice, .. }
+            | Event::Thinking { choice, .. }
+            | Event::ThinkingSignature { choice, .. }
+            | Event::SealedThinking { choice, .. }
+            | Event::ToolCall { choice, .. }
+            | Event::ToolArguments { choice, .. }
+            | Event::Extra { choice, .. }
+            | Event::Finish { choice, .. } => Some(*choice),
+            Event::Start { .. } | Event::Usage(_) | Event::Error(_) | Event::End => None,
+        }
+    }
+
     /// Appends what the model says in it.
     pub fn append_said(&self, said: &mut String) {
         match self {

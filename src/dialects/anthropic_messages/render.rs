@@ -14,7 +14,7 @@ pub use stream::Stream;
 pub use whole::Whole;
 
 use crate::{
-    dialects::canonical::{ErrorClass, Event, Facts, Finish, ProviderError, Usage},
+    dialects::canonical::{ErrorClass, Facts, Finish, ProviderError, Usage},
     json::{piece::Text, write::Writer},
 };
 
@@ -137,22 +137,6 @@ fn write_error(json: &mut Writer<'_>, error: &ProviderError<'_>) {
         json.text(&error.message);
     }
     json.close_object().close_object();
-}
-
-/// The choice that an event is about; 0 for those that are about all.
-fn choice(event: &Event<'_>) -> u32 {
-    match event {
-        Event::Text { choice, .. }
-        | Event::Refusal { choice, .. }
-        | Event::Thinking { choice, .. }
-        | Event::ThinkingSignature { choice, .. }
-        | Event::SealedThinking { choice, .. }
-        | Event::ToolCall { choice, .. }
-        | Event::ToolArguments { choice, .. }
-        | Event::Extra { choice, .. }
-        | Event::Finish { choice, .. } => *choice,
-        Event::Start { .. } | Event::Usage(_) | Event::Error(_) | Event::End => 0,
-    }
 }
 
 #[cfg(test)]

@@ -154,21 +154,5 @@ fn write_signature(json: &mut Writer<'_>, signature: &Signature<'_>, of: Of, id:
     json.name("encrypted_content").text(&Text::Escaped(value.into()));
 }
 
-/// The choice that an event is about; 0 for those that are about all.
-fn choice(event: &Event<'_>) -> u32 {
-    match event {
-        Event::Text { choice, .. }
-        | Event::Refusal { choice, .. }
-        | Event::Thinking { choice, .. }
-        | Event::ThinkingSignature { choice, .. }
-        | Event::SealedThinking { choice, .. }
-        | Event::ToolCall { choice, .. }
-        | Event::ToolArguments { choice, .. }
-        | Event::Extra { choice, .. }
-        | Event::Finish { choice, .. } => *choice,
-        Event::Start { .. } | Event::Usage(_) | Event::Error(_) | Event::End => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests;

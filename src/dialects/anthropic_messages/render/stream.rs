@@ -1,7 +1,7 @@
 //! A message as server-sent events. Nothing is allocated for a chunk, unless calls are interleaved.
 
 use super::{
-    Ending, choice,
+    Ending,
     held::{Held, HeldKind, Nesting},
     write_error, write_identity, write_usage,
 };
@@ -54,7 +54,7 @@ impl Stream {
 
     /// Appends what the client gets of `event`.
     pub fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        if self.is_over || choice(event) != 0 {
+        if self.is_over || event.choice().is_some_and(|choice| choice != 0) {
             return;
         }
         if !self.has_begun && !matches!(event, Event::Error(_)) {

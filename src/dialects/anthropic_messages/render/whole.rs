@@ -3,7 +3,7 @@
 //! The input of a call has to be an object here. What is none (a model may write anything) becomes the text `arguments` of one, so
 //! that whoever runs the tool sees what was wrong with it.
 
-use super::{Ending, choice, write_error, write_identity, write_usage};
+use super::{Ending, write_error, write_identity, write_usage};
 use crate::{
     dialects::{
         anthropic_messages::carried::{self, UNSIGNED},
@@ -43,7 +43,7 @@ impl Whole {
     }
 
     pub fn event(&mut self, event: &Event<'_>) {
-        if choice(event) != 0 {
+        if event.choice().is_some_and(|choice| choice != 0) {
             return;
         }
         match event {

@@ -8,7 +8,7 @@
 //! says more fails. For a chunk nothing is allocated but what that, growing, needs.
 
 use super::item::{Call, Item, Kind, Told, write_annotation, write_elements};
-use super::{Ending, choice, error_words, write_usage};
+use super::{Ending, error_words, write_usage};
 use crate::dialects::canonical::{ErrorClass, Event, Facts, Signature, Usage};
 use crate::dialects::gemini::compact::compacted;
 use crate::dialects::openai_responses::carried::Of;
@@ -88,7 +88,7 @@ impl Answer {
     }
 
     pub fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        if self.is_over || choice(event) != 0 {
+        if self.is_over || event.choice().is_some_and(|choice| choice != 0) {
             return;
         }
         if !self.has_begun && !matches!(event, Event::Error(_)) {
