@@ -1,5 +1,8 @@
 //! The golden requests and answers, for the tests of dialects.
 
+#[path = "../../tests/golden/class_names.rs"]
+mod class_names;
+
 use super::canonical::{
     Adapted, ErrorClass, Event, Finish, Malformed, ModelTraits, Notes, ProviderError, Request, Target, Unsupported,
     Usage,
@@ -8,6 +11,8 @@ use super::{anthropic_messages, gemini, openai_chat, openai_responses};
 use crate::json::piece::Text;
 use std::fs;
 use std::path::PathBuf;
+
+pub use class_names::class_name;
 
 fn golden() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -79,60 +84,35 @@ pub struct Doors {
     pub classify: for<'b> fn(u16, &toml::Table, &'b [u8]) -> ProviderError<'b>,
 }
 
-/// The names that the index of answers has for classes.
-fn class_name(class: ErrorClass) -> &'static str {
-    match class {
-        ErrorClass::InvalidRequest | ErrorClass::TooLarge => "client",
-        ErrorClass::Credential => "credential",
-        ErrorClass::NotFound => "not_found",
-        ErrorClass::RateLimited => "rate_limit",
-        ErrorClass::Quota => "quota",
-        ErrorClass::Overloaded => "overload",
-        ErrorClass::Timeout => "timeout",
-        ErrorClass::ContentPolicy => "content_policy",
-        ErrorClass::ContextLength => "context_length",
-        ErrorClass::Unsupported => "unsupported",
-        ErrorClass::Server => "server",
-    }
+/// A golden answer, with its row in the index.
+pub struct Case {
+    pub name: String,
+    pub row: toml::Table,
+    pub is_whole: bool,
+    pub bytes: Vec<u8>,
 }
 
-/// Reads every golden answer of a dialect, holds it against its row, and answers what each said.
-pub fn read_all(doors: &Doors) -> Vec<(String, Told)> {
-    let folder = golden().join("_answers").join(doors.dialect);
-    let index: toml::Table = fs::read_to_string(folder.join("cases.toml")).unwrap().parse().unwrap();
-    let mut all = Vec::new();
-    for (name, row) in &index {
-        let Some(row) = row.as_table() else { continue };
-        let found = ["json", "bin", "ndjson", "sse"].map(|kind| folder.join(format!("{name}.{kind}")));
-        let path = found.iter().find(|path| path.exists()).unwrap();
-        let bytes = fs::read(path).unwrap();
-        let error = row.get("error").and_then(toml::Value::as_str);
-        if let Some(status) = row.get("status").and_then(toml::Value::as_integer) {
-            let none = toml::Table::new();
-            let headers = row.get("headers").and_then(toml::Value::as_table).unwrap_or(&none);
-            let classified = (doors.classify)(status as u16, headers, &bytes);
-            assert_eq!(Some(class_name(classified.class)), error, "{name}");
-            assert!(!classified.message.is_empty(), "{name}");
-            continue;
-        }
-        let mut told = Told::default();
-        let result = if path.extension().is_some_and(|kind| kind == "json") {
-            (doors.whole)(&bytes, &mut |event| told.event(event))
-        } else {
-            let result = (doors.stream)(&bytes, usize::MAX, &mut |event| told.event(event));
-            for piece in [1, 2, 3, 7, 64, 1000] {
-                let mut in_pieces = Told::default();
-                let again = (doors.stream)(&bytes, piece, &mut |event| in_pieces.event(event));
-                assert_eq!((&in_pieces, again), (&told, result), "{name} in pieces of {piece}");
-            }
-            result
-        };
-        let usage = row.get("usage").and_then(toml::Value::as_table);
-        let count = |member: &str| {
-            let count = usage.and_then(|usage| usage.get(member)?.as_integer());
-            count.unwrap_or_default() as u64
-        };
-        let expected = Usage {
+impl Case {
+    /// A text of the row.
+    pub fn says(&self, member: &str) -> Option<&str> {
+        self.row.get(member).and_then(toml::Value::as_str)
+    }
+
+    /// A number of the row.
+    pub fn number(&self, member: &str) -> Option<u64> {
+        self.row.get(member).map(|number| number.as_integer().unwrap() as u64)
+    }
+
+    /// The status of an error.
+    pub fn status(&self) -> Option<u16> {
+        self.number("status").map(|status| status as u16)
+    }
+
+    /// What the row says was counted.
+    pub fn usage(&self) -> Option<Usage> {
+        let usage = self.row.get("usage")?;
+        let count = |member: &str| usage.get(member).map_or(0, |count| count.as_integer().unwrap() as u64);
+        Some(Usage {
             input_uncached: count("input"),
             cache_read: count("cache_read"),
             cache_write_short: count("cache_write_5m"),
@@ -140,6 +120,49 @@ pub fn read_all(doors: &Doors) -> Vec<(String, Told)> {
             output: count("output"),
             reasoning: count("reasoning"),
             ..Usage::default()
+        })
+    }
+}
+
+/// The golden answers of a dialect.
+pub fn cases(dialect: &str) -> Vec<Case> {
+    let folder = golden().join("_answers").join(dialect);
+    let index: toml::Table = fs::read_to_string(folder.join("cases.toml")).unwrap().parse().unwrap();
+    let cases = index.into_iter().filter_map(|(name, row)| {
+        let toml::Value::Table(row) = row else { return None };
+        let found = ["json", "bin", "ndjson", "sse"].map(|kind| folder.join(format!("{name}.{kind}")));
+        let path = found.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("{name} has no file"));
+        let is_whole = path.extension().is_some_and(|kind| kind == "json");
+        Some(Case { row, is_whole, bytes: fs::read(path).unwrap(), name })
+    });
+    cases.collect()
+}
+
+/// Reads every golden answer of a dialect, holds it against its row, and answers what each said.
+pub fn read_all(doors: &Doors) -> Vec<(String, Told)> {
+    let mut all = Vec::new();
+    for case in cases(doors.dialect) {
+        let Case { name, row, is_whole, bytes } = &case;
+        let error = case.says("error");
+        if let Some(status) = case.status() {
+            let none = toml::Table::new();
+            let headers = row.get("headers").and_then(toml::Value::as_table).unwrap_or(&none);
+            let classified = (doors.classify)(status, headers, bytes);
+            assert_eq!(Some(class_name(classified.class)), error, "{name}");
+            assert!(!classified.message.is_empty(), "{name}");
+            continue;
+        }
+        let mut told = Told::default();
+        let result = if *is_whole {
+            (doors.whole)(bytes, &mut |event| told.event(event))
+        } else {
+            let result = (doors.stream)(bytes, usize::MAX, &mut |event| told.event(event));
+            for piece in [1, 2, 3, 7, 64, 1000] {
+                let mut in_pieces = Told::default();
+                let again = (doors.stream)(bytes, piece, &mut |event| in_pieces.event(event));
+                assert_eq!((&in_pieces, again), (&told, result), "{name} in pieces of {piece}");
+            }
+            result
         };
         match error {
             Some("interrupted") => assert!(result.is_err() && !told.ended, "{name}: {told:?}"),
@@ -149,8 +172,8 @@ pub fn read_all(doors: &Doors) -> Vec<(String, Told)> {
             }
             None => {
                 assert_eq!((result, told.ended, &told.error), (Ok(()), true, &None), "{name}");
-                assert_eq!(told.finish.as_deref(), row.get("finish").and_then(toml::Value::as_str), "{name}");
-                assert_eq!(told.usage, usage.is_some().then_some(expected), "{name}");
+                assert_eq!(told.finish.as_deref(), case.says("finish"), "{name}");
+                assert_eq!(told.usage, case.usage(), "{name}");
             }
         }
         all.push((name.clone(), told));

@@ -3,12 +3,16 @@
 //! A stream is fed in one go and then cut at every size from 1 to [`EVERY_SIZE_MAX`], at some larger ones, and at random: what the client gets
 //! must not depend on it.
 
+#[path = "class_names.rs"]
+mod class_names;
+
 use crate::{
     clients::{self, CLIENTS, Client},
     files::{self, Expected},
     indent::indented,
     upstreams::Upstream,
 };
+use class_names::class_name;
 use ringway::{
     config::snapshot::Deployment,
     data_plane::{
@@ -169,7 +173,7 @@ impl Back {
             facts.headers.iter().for_each(|(name, value)| head.header(name, value.as_bytes()));
             let name = head.error_name.as_deref().unwrap_or_default();
             let error = translate::classify(wire, facts.status, name, &answer.bytes);
-            check(at, "error", &facts.error.as_deref(), &Some(name_of_class(error.class)), wrong);
+            check(at, "error", &facts.error.as_deref(), &Some(class_name(error.class)), wrong);
             let retry_after_ms = head.retry_after_ms.or(error.retry_after_ms);
             check(at, "retry_after_ms", &facts.retry_after_ms, &retry_after_ms, wrong);
             return self.failed(told(&self.deployment, &error, Some(facts.status), head.retry_after_ms));
@@ -200,7 +204,7 @@ impl Back {
                 format!("HTTP/1.1 200\ncontent-type: application/json\n\n{}", indented(&out))
             }
             Ok(Translated::Error(error)) => {
-                check(at, "error", &facts.error.as_deref(), &Some(name_of_class(error.class)), wrong);
+                check(at, "error", &facts.error.as_deref(), &Some(class_name(error.class)), wrong);
                 self.failed(told(&self.deployment, &error, None, None))
             }
             Ok(_) | Err(_) => {
@@ -216,7 +220,7 @@ impl Back {
         let Relayed { out, usage, fault, class, has_begun } = relayed_in_pieces(self.client, open, answer, at, wrong);
         let class = match &fault {
             None => None,
-            Some(Fault::InBand) => Some(class.map_or("server", name_of_class)),
+            Some(Fault::InBand) => Some(class.map_or("server", class_name)),
             Some(Fault::Truncated) => Some("interrupted"),
             Some(_) => Some("malformed"),
         };
@@ -400,23 +404,6 @@ fn counts(usage: &Usage) -> BTreeMap<String, u64> {
     .filter(|(_, count)| *count > 0)
     .map(|(name, count)| (name.to_owned(), count))
     .collect()
-}
-
-/// As the index calls it.
-fn name_of_class(class: ErrorClass) -> &'static str {
-    match class {
-        ErrorClass::InvalidRequest | ErrorClass::TooLarge => "client",
-        ErrorClass::Credential => "credential",
-        ErrorClass::NotFound => "not_found",
-        ErrorClass::RateLimited => "rate_limit",
-        ErrorClass::Quota => "quota",
-        ErrorClass::Overloaded => "overload",
-        ErrorClass::Timeout => "timeout",
-        ErrorClass::ContentPolicy => "content_policy",
-        ErrorClass::ContextLength => "context_length",
-        ErrorClass::Unsupported => "unsupported",
-        ErrorClass::Server => "server",
-    }
 }
 
 /// How clients are told of each end, in every dialect. Gemini's says that it stopped where results are waited for, and Responses' that it is

@@ -6,6 +6,7 @@
 use super::fixtures::line;
 use super::{classify, compose, parse, read};
 use crate::dialects::canonical::{ErrorClass, Event, Finish, Malformed, ModelTraits, Notes, Target, Usage};
+use crate::dialects::fixtures;
 use crate::limits::SSE_EVENT_BYTES_MAX;
 use crate::sse::split::Splitter;
 use serde_json::Value as Json;
@@ -114,57 +115,31 @@ fn streamed(stream: &[u8], bytes: usize) -> (Outcome, Vec<String>) {
 
 #[test]
 fn each_golden_answer_is_read_as_its_row_says() {
-    let folder = golden("_answers/gemini");
-    let cases: toml::Table = fs::read_to_string(folder.join("cases.toml")).unwrap().parse().unwrap();
-    for (case, row) in cases.iter().filter_map(|(case, row)| Some((case, row.as_table()?))) {
-        let said = |name: &str| row.get(name).and_then(toml::Value::as_str);
-        let count = |name: &str| {
-            row.get("usage").and_then(|usage| usage.get(name)).map_or(0, |count| count.as_integer().unwrap() as u64)
-        };
-        let usage = row.get("usage").map(|_| Usage {
-            input_uncached: count("input"),
-            cache_read: count("cache_read"),
-            output: count("output"),
-            reasoning: count("reasoning"),
-            ..Usage::default()
-        });
-        let outcome = if let Ok(stream) = fs::read(folder.join(format!("{case}.sse"))) {
-            let (outcome, lines) = streamed(&stream, usize::MAX);
+    for case in fixtures::cases("gemini") {
+        let name = &case.name;
+        let outcome = if !case.is_whole {
+            let (outcome, lines) = streamed(&case.bytes, usize::MAX);
             for bytes in [1, 2, 3, 7] {
-                assert_eq!(streamed(&stream, bytes).1, lines, "{case} in pieces of {bytes}");
+                assert_eq!(streamed(&case.bytes, bytes).1, lines, "{name} in pieces of {bytes}");
             }
             outcome
         } else {
-            let text = fs::read(folder.join(format!("{case}.json"))).unwrap();
             let mut outcome = Outcome::default();
-            if let Some(status) = row.get("status").and_then(toml::Value::as_integer) {
-                let error = classify::classify(status as u16, &text);
-                assert!(!error.message.is_empty(), "{case}");
-                let retry_after_ms = row.get("retry_after_ms").map(|ms| ms.as_integer().unwrap() as u64);
-                assert_eq!(error.retry_after_ms, retry_after_ms, "{case}");
+            if let Some(status) = case.status() {
+                let error = classify::classify(status, &case.bytes);
+                assert!(!error.message.is_empty(), "{name}");
+                assert_eq!(error.retry_after_ms, case.number("retry_after_ms"), "{name}");
                 outcome.error = Some(error.class);
             } else {
-                read::whole(&text, &mut |event| outcome.take(&event)).unwrap();
+                read::whole(&case.bytes, &mut |event| outcome.take(&event)).unwrap();
             }
             outcome
         };
-        let class = outcome.error.map(|class| match class {
-            ErrorClass::InvalidRequest | ErrorClass::TooLarge => "client",
-            ErrorClass::Credential => "credential",
-            ErrorClass::NotFound => "not_found",
-            ErrorClass::RateLimited => "rate_limit",
-            ErrorClass::Quota => "quota",
-            ErrorClass::Overloaded => "overload",
-            ErrorClass::Timeout => "timeout",
-            ErrorClass::ContentPolicy => "content_policy",
-            ErrorClass::ContextLength => "context_length",
-            ErrorClass::Unsupported => "unsupported",
-            ErrorClass::Server => "server",
-        });
+        let class = outcome.error.map(fixtures::class_name);
         let class = class.or((!outcome.complete).then_some("interrupted"));
-        assert_eq!((outcome.finish.as_deref(), class), (said("finish"), said("error")), "{case}");
-        if usage.is_some() {
-            assert_eq!(outcome.usage, usage, "{case}");
+        assert_eq!((outcome.finish.as_deref(), class), (case.says("finish"), case.says("error")), "{name}");
+        if case.usage().is_some() {
+            assert_eq!(outcome.usage, case.usage(), "{name}");
         }
     }
 }

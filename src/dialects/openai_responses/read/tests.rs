@@ -1,5 +1,6 @@
 use super::*;
 use crate::dialects::canonical::{Facts, Origin};
+use crate::dialects::fixtures::{cases, class_name};
 use crate::dialects::gemini::fixtures::line;
 use crate::dialects::openai_responses::render;
 use crate::limits::SSE_EVENT_BYTES_MAX;
@@ -61,49 +62,10 @@ fn rendered(read: impl FnOnce(&mut dyn FnMut(Event<'_>))) -> Vec<u8> {
     out
 }
 
-#[derive(Debug, serde::Deserialize)]
-struct Case {
-    status: Option<u16>,
-    finish: Option<String>,
-    usage: Option<std::collections::HashMap<String, u64>>,
-    error: Option<String>,
-    retry_after_ms: Option<u64>,
-    headers: Option<toml::Table>,
-}
-
-fn golden() -> Vec<(String, Case, Vec<u8>)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/_answers/openai_responses");
-    let index = std::fs::read_to_string(folder.join("cases.toml")).unwrap();
-    let cases: toml::Table = toml::from_str(&index).unwrap();
-    let tables = cases.into_iter().filter(|(_, case)| case.is_table());
-    tables
-        .map(|(name, case)| {
-            let text = ["json", "sse"].iter().find_map(|end| std::fs::read(folder.join(format!("{name}.{end}"))).ok());
-            (name, case.try_into().unwrap(), text.expect("every case has a file"))
-        })
-        .collect()
-}
-
-fn class_name(class: ErrorClass) -> &'static str {
-    match class {
-        ErrorClass::InvalidRequest => "client",
-        ErrorClass::Credential => "credential",
-        ErrorClass::NotFound => "not_found",
-        ErrorClass::RateLimited => "rate_limit",
-        ErrorClass::Quota => "quota",
-        ErrorClass::Overloaded => "overload",
-        ErrorClass::Timeout => "timeout",
-        ErrorClass::ContentPolicy => "content_policy",
-        ErrorClass::ContextLength => "context_length",
-        ErrorClass::TooLarge => "too_large",
-        ErrorClass::Unsupported => "unsupported",
-        ErrorClass::Server => "server",
-    }
-}
-
 #[test]
 fn golden_answers_mean_what_their_index_says() {
-    for (name, case, text) in golden() {
+    for case in cases("openai_responses") {
+        let (name, text) = (&case.name, &case.bytes);
         let (mut finish, mut usage, mut error) = (None, None, None);
         let mut look = |event: Event<'_>| match event {
             Event::Finish { reason, .. } => {
@@ -119,50 +81,40 @@ fn golden_answers_mean_what_their_index_says() {
             Event::Error(failed) => error = Some(class_name(failed.class)),
             _ => {}
         };
-        match case.status {
+        match case.status() {
             Some(status) => {
-                let classified = classify::classify(status, &text);
+                let classified = classify::classify(status, text);
                 error = Some(class_name(classified.class));
-                if case.headers.is_none() {
-                    assert_eq!(classified.retry_after_ms, case.retry_after_ms, "{name}");
+                if !case.row.contains_key("headers") {
+                    assert_eq!(classified.retry_after_ms, case.number("retry_after_ms"), "{name}");
                 }
                 assert!(!classified.message.is_empty(), "{name}");
             }
-            None if name.starts_with("stream") => {
-                if !feed(&text, usize::MAX, &mut look) {
+            None if !case.is_whole => {
+                if !feed(text, usize::MAX, &mut look) {
                     error = Some("interrupted");
                 }
             }
-            None => whole(&text, &mut look).unwrap(),
+            None => whole(text, &mut look).unwrap(),
         }
-        assert_eq!((finish, error), (case.finish.as_deref(), case.error.as_deref()), "{name}");
-        let expected = case.usage.map(|counts| {
-            let count = |name: &str| counts.get(name).copied().unwrap_or(0);
-            Usage {
-                input_uncached: count("input"),
-                cache_read: count("cache_read"),
-                cache_write_short: count("cache_write_5m"),
-                output: count("output"),
-                reasoning: count("reasoning"),
-                ..Usage::default()
-            }
-        });
-        assert_eq!(usage, expected, "{name}");
+        assert_eq!((finish, error), (case.says("finish"), case.says("error")), "{name}");
+        assert_eq!(usage, case.usage(), "{name}");
     }
 }
 
 #[test]
 fn golden_streams_are_the_same_however_they_are_cut_and_when_they_were_rendered() {
     let mut rendered_again = 0;
-    for (name, case, text) in golden().into_iter().filter(|(name, ..)| name.starts_with("stream")) {
-        let (lines, is_complete) = read_stream(&text, usize::MAX);
+    for case in cases("openai_responses").into_iter().filter(|case| !case.is_whole) {
+        let (name, text) = (&case.name, &case.bytes);
+        let (lines, is_complete) = read_stream(text, usize::MAX);
         for bytes in [1, 2, 3, 7, 64] {
-            assert_eq!(read_stream(&text, bytes), (lines.clone(), is_complete), "{name} in pieces of {bytes}");
+            assert_eq!(read_stream(text, bytes), (lines.clone(), is_complete), "{name} in pieces of {bytes}");
         }
         let again = rendered(|tell| {
-            feed(&text, usize::MAX, tell);
+            feed(text, usize::MAX, tell);
         });
-        if case.error.is_none() {
+        if case.says("error").is_none() {
             assert_eq!(joined(&read_stream(&again, usize::MAX).0), joined(&lines), "{name}");
             rendered_again += 1;
         }
@@ -172,12 +124,13 @@ fn golden_streams_are_the_same_however_they_are_cut_and_when_they_were_rendered(
 
 #[test]
 fn golden_answers_are_the_same_when_they_were_rendered() {
-    for (name, case, text) in golden() {
-        if name.starts_with("stream") || case.finish.is_none() {
+    for case in cases("openai_responses") {
+        let (name, text) = (&case.name, &case.bytes);
+        if !case.is_whole || case.says("finish").is_none() {
             continue;
         }
-        let lines = read_whole(&text).unwrap();
-        let again = rendered(|tell| whole(&text, tell).unwrap());
+        let lines = read_whole(text).unwrap();
+        let again = rendered(|tell| whole(text, tell).unwrap());
         assert_eq!(joined(&read_stream(&again, usize::MAX).0), joined(&lines), "{name}");
     }
 }
