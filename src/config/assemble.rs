@@ -153,6 +153,7 @@ fn deployment(
         catalog: account.catalog,
         traits: traits::of(
             account.provider,
+            account.quirks,
             account.quirks.dialect_of(model.unwrap_or_default(), dialect),
             model.unwrap_or_default(),
             known.as_deref(),

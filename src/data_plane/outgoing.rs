@@ -350,7 +350,7 @@ impl<'r> Outgoing<'r> {
             Some(_) => deployment.traits,
             None => {
                 let dialect = deployment.dialect_of(self.model);
-                traits::of_name(deployment.provider, dialect, deployment.catalog, self.model)
+                traits::of_name(deployment.provider, deployment.quirks, dialect, deployment.catalog, self.model)
             }
         }
     }

@@ -16,7 +16,6 @@ pub const AZURE: Variant = Variant { cache: CacheWay::None, ..Variant::OPENAI };
 /// user's turn behind a tool's result ("Unexpected role 'user' after role 'tool'").
 pub const MISTRAL: Variant = Variant {
     seed: Some("random_seed"),
-    stream_usage: false,
     logprobs: false,
     user: false,
     names: false,

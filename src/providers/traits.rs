@@ -2,18 +2,18 @@
 
 use crate::{
     catalog::{self, Capability, Model},
-    dialects::{canonical::ModelTraits, wire::Dialect},
-    providers::Provider,
+    dialects::{canonical::ModelTraits, openai_chat::variant::Variant, wire::Dialect},
+    providers::{Provider, Quirks},
 };
 
 /// The traits of a model that is only known by its name when it is asked for.
-pub fn of_name(provider: &Provider, dialect: Dialect, catalog: &str, id: &str) -> ModelTraits {
+pub fn of_name(provider: &Provider, quirks: Quirks, dialect: Dialect, catalog: &str, id: &str) -> ModelTraits {
     let entry = catalog::find(catalog, id);
-    of(provider, dialect, id, entry.as_ref().map(|entry| &entry.model))
+    of(provider, quirks, dialect, id, entry.as_ref().map(|entry| &entry.model))
 }
 
-/// The traits of a model that is asked in `dialect`; `id` is its name at the provider.
-pub fn of(provider: &Provider, dialect: Dialect, id: &str, model: Option<&Model>) -> ModelTraits {
+/// The traits of a model that is asked in `dialect`; `id` is its name at the provider, `quirks` are those of the account.
+pub fn of(provider: &Provider, quirks: Quirks, dialect: Dialect, id: &str, model: Option<&Model>) -> ModelTraits {
     // Anthropic's dialect as others speak it: with budgets for thinking, and without schemas for answers.
     let is_imitated = dialect == Dialect::Anthropic && dialect != provider.dialect;
     let usual = ModelTraits::default();
@@ -39,7 +39,7 @@ pub fn of(provider: &Provider, dialect: Dialect, id: &str, model: Option<&Model>
             _ => usual.effort,
         },
         several_answers,
-        chat: *provider.chat,
+        chat: Variant { stream_usage: quirks.stream_usage, ..*provider.chat },
         call_ids: dialect != Dialect::Gemini || gemini_3,
     }
 }
@@ -73,7 +73,7 @@ mod tests {
         let of_dialect = |provider: &str, dialect: Option<Dialect>, id: &str| {
             let entry = registry::find(provider).expect("a provider");
             let dialect = dialect.unwrap_or(entry.quirks.dialect_of(id, entry.dialect));
-            of_name(entry, dialect, provider, id)
+            of_name(entry, entry.quirks, dialect, provider, id)
         };
         let named = |provider: &str, id: &str| of_dialect(provider, None, id);
         let old = named("anthropic", "claude-haiku-4-5");
@@ -96,6 +96,15 @@ mod tests {
         assert!(!imitated.effort && !imitated.native_schema, "{imitated:?}");
         for (id, takes_levels) in [("gpt-oss:20b", true), ("hf.co/unsloth/gpt-oss-120b", true), ("qwen3:8b", false)] {
             assert_eq!(of_dialect("ollama", Some(Dialect::Ollama), id).effort, takes_levels, "{id}");
+        }
+    }
+
+    #[test]
+    fn usage_of_streams_is_asked_for_as_the_account_says() {
+        let zai = registry::find("zai").expect("a provider");
+        for stream_usage in [false, true] {
+            let quirks = Quirks { stream_usage, ..zai.quirks };
+            assert_eq!(of_name(zai, quirks, zai.dialect, "zai", "glm-5.3").chat.stream_usage, stream_usage);
         }
     }
 }

@@ -152,7 +152,13 @@ impl<'r> Outgoing<'r> {
         let model = self.model_for(deployment);
         let traits = match deployment.upstream_model {
             Some(_) => deployment.traits,
-            None => traits::of_name(deployment.provider, deployment.dialect_of(model), deployment.catalog, model),
+            None => traits::of_name(
+                deployment.provider,
+                deployment.quirks,
+                deployment.dialect_of(model),
+                deployment.catalog,
+                model,
+            ),
         };
         Target { model, traits, drops: self.asked.drops }
     }

@@ -14,7 +14,8 @@ pub struct Variant {
     pub seed: Option<&'static str>,
     /// Most stop sequences; 0 for none at all.
     pub stops_max: usize,
-    /// Takes `stream_options.include_usage`; others send usage unasked.
+    /// Takes `stream_options.include_usage`; others send usage unasked. Of a deployment it is what its account's quirks say, as for
+    /// requests that pass through.
     pub stream_usage: bool,
     pub top_k: bool,
     /// Takes `frequency_penalty` and `presence_penalty`.
