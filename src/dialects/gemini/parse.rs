@@ -160,7 +160,22 @@ fn string<'a>(value: Value<'a>, path: &Path<'_>) -> Result<Text<'a>, Invalid> {
 }
 
 fn count(value: Value<'_>, path: &Path<'_>) -> Result<u64, Invalid> {
-    value.u64().ok_or_else(|| invalid(path, "a whole number"))
+    let whole = || str::from_utf8(without_fraction(value.bytes())).ok()?.parse().ok();
+    value.u64().or_else(whole).ok_or_else(|| invalid(path, "a whole number"))
+}
+
+/// A number that the API has as an integer. What is not whole goes as it is, for the upstream to judge.
+fn integer<'a>(value: Value<'a>, path: &Path<'_>) -> Result<Raw<'a>, Invalid> {
+    number(value, path)?;
+    Ok(Raw(without_fraction(value.bytes()).into()))
+}
+
+/// `40` of `40.0`: Google's own clients have some integers as floats, and upstreams that take integers take no others.
+fn without_fraction(number: &[u8]) -> &[u8] {
+    match number.iter().position(|byte| *byte == b'.') {
+        Some(point) if number[point + 1..].iter().all(|digit| *digit == b'0') => &number[..point],
+        _ => number,
+    }
 }
 
 fn number<'a>(value: Value<'a>, path: &Path<'_>) -> Result<Raw<'a>, Invalid> {
@@ -274,10 +289,10 @@ fn read_generation<'a>(config: Value<'a>, path: &Path<'_>, request: &mut Request
             "maxOutputTokens" => request.output_tokens_max = Some(count(value, &at)?),
             "temperature" => request.temperature = Some(number(value, &at)?),
             "topP" => request.top_p = Some(number(value, &at)?),
-            "topK" => request.top_k = Some(number(value, &at)?),
+            "topK" => request.top_k = Some(integer(value, &at)?),
             "presencePenalty" => request.presence_penalty = Some(number(value, &at)?),
             "frequencyPenalty" => request.frequency_penalty = Some(number(value, &at)?),
-            "seed" => request.seed = Some(number(value, &at)?),
+            "seed" => request.seed = Some(integer(value, &at)?),
             "candidateCount" => request.answers = Some(count(value, &at)?),
             "responseLogprobs" => wants_logprobs = boolean(value, &at)?,
             "logprobs" => alternatives = Some(count(value, &at)?),
@@ -344,7 +359,7 @@ fn read_thinking(config: Value<'_>, path: &Path<'_>) -> Result<Option<Reasoning>
         match &*name {
             "includeThoughts" => reasoning.show = Some(boolean(value, &at)?),
             // As much as the model finds right.
-            "thinkingBudget" if value.bytes() == b"-1" => {}
+            "thinkingBudget" if without_fraction(value.bytes()) == b"-1" => {}
             "thinkingBudget" => reasoning.budget_tokens = Some(count(value, &at)?),
             "thinkingLevel" => {
                 let said = string(value, &at)?.decoded().to_ascii_uppercase();

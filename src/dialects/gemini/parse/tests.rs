@@ -189,6 +189,29 @@ fn details_files_and_text_are_what_they_are() {
 }
 
 #[test]
+fn whole_floats_of_integer_members_are_integers() {
+    let traits = ModelTraits { call_ids: false, effort: false, ..ModelTraits::default() };
+    let config = |config: &str| again(&format!(r#"{{{HI},"generationConfig":{config}}}"#), traits);
+    for (said, expected) in [
+        (r#"{"maxOutputTokens":64.0}"#, r#"{"maxOutputTokens":64}"#),
+        (r#"{"topK":40.0}"#, r#"{"topK":40}"#),
+        (r#"{"topK":40.00,"temperature":1.0,"topP":1.0}"#, r#"{"temperature":1.0,"topP":1.0,"topK":40}"#),
+        (r#"{"seed":-7.0}"#, r#"{"seed":-7}"#),
+        (r#"{"candidateCount":2.0}"#, r#"{"candidateCount":2}"#),
+        // Not whole, so not ours to change.
+        (r#"{"topK":40.5}"#, r#"{"topK":40.5}"#),
+        (r#"{"topK":4.0e1}"#, r#"{"topK":4.0e1}"#),
+    ] {
+        assert_eq!(config(said), config(expected), "{said}");
+        assert!(config(said).ends_with(&format!(r#""generationConfig":{expected}}}"#)), "{}", config(said));
+    }
+    for wrong in ["64.5", "-64.0", "6.4e1", r#""64.0""#, "[1.0]"] {
+        let body = format!(r#"{{{HI},"generationConfig":{{"maxOutputTokens":{wrong}}}}}"#);
+        assert_eq!(refused(&body), "'generationConfig.maxOutputTokens' must be a whole number", "{wrong}");
+    }
+}
+
+#[test]
 fn the_last_of_two_members_counts() {
     check(
         r#"{"contents":[{"parts":[{"text":"a"}]}],"contents":[{"parts":[{"text":"b"}]}]}"#,
