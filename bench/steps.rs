@@ -7,15 +7,16 @@
 //! missing members), `answer-known` (one that differs from the last in id, time, text and tokens), `judge` (`answer` after the scan),
 //! `relay-chunk` (pass on one event of a stream, each of which says something else),
 //! `unframe-chunk` (its chunked coding), `chunk` (judge one event by itself), `facts` (the same after the scan), `failure` (write one);
-//! `to-*` (a chat request parsed and composed in another dialect; `to-openai-*` is what `to-anthropic-*` made, on its way back), `from-*` (a whole
-//! answer of another dialect rendered for a chat client, with the white space of the golden answers, `compact` without, as Anthropic sends it,
-//! `known` the same where it differs from the last in id, text and tokens),
-//! `relay-from-*` (one event of a stream, the same way), `relay-to-anthropic` (one of OpenAI's for a client of Anthropic's dialect);
+//! `to-*` (a chat request parsed and composed in another dialect), `*-to-openai-*` (what `to-*` made of it, from a client of that dialect),
+//! `from-*` (a whole answer of another dialect rendered for a chat client, with the white space of the golden answers; `from-anthropic-compact`
+//! without, as Anthropic sends it, `from-anthropic-known` the same where it differs from the last in id, text and tokens), `answer-to-*` (one of
+//! OpenAI's for a client of another dialect), `relay-from-*` and `relay-to-*` (one event of a stream, the same ways);
 //! `settle` (open and close a settlement), `histogram` (record one value), `log-line`.
 //!
 //! The allocator is the gateway's. The shard is a real one that does not run: its clock is read, its cells count, its ring takes records. Buffers
 //! are kept where a shard keeps them.
 
+use memchr::memmem;
 use ringway::{
     config::snapshot::Snapshot,
     data_plane::{
@@ -40,7 +41,7 @@ use ringway::{
             stream::{self, ChunkFacts, classify},
             usage::Usage,
         },
-        translate::{self, Prompt, TranslatedStream, Translation},
+        translate::{self, Prompt, Translation},
         wire::{ClientWire, UpstreamWire},
     },
     error::{Failure, Upstream},
@@ -104,11 +105,10 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
     let record = settle(&at_rest);
     let cells = ShardCells::default();
     let limited = Failure::Upstream(Upstream::RateLimited { retry_after_ms: Some(2_000) });
-    let (messages, messages_100k) = (anthropic_request(&chat), anthropic_request(&chat_100k));
     let scanned = |body: &[u8]| {
         black_box(&scan(&MEMBERS, black_box(body)).expect("well-formed"));
     };
-    let steps = [
+    let at_first = [
         step("request-head", || request_head(black_box(&asked))),
         step("admit", admit(&at_rest, &inbound, None)),
         step("admit-known", admit(&at_rest, &inbound, Some(Remembered::default()))),
@@ -136,44 +136,65 @@ fn for_each_at_rest(with: impl FnMut(Step)) {
             write_body(black_box(&limited), &mut out);
             black_box(&out);
         }),
-        step("to-anthropic-1k", composed(UpstreamWire::AnthropicMessages, &chat)),
-        step("to-anthropic-100k", composed(UpstreamWire::AnthropicMessages, &chat_100k)),
-        step("to-gemini-1k", composed(UpstreamWire::GeminiContent, &chat)),
-        step("to-gemini-100k", composed(UpstreamWire::GeminiContent, &chat_100k)),
-        step("to-bedrock-1k", composed(UpstreamWire::BedrockConverse, &chat)),
-        step("to-bedrock-100k", composed(UpstreamWire::BedrockConverse, &chat_100k)),
-        step("to-openai-1k", composed_for(ClientWire::AnthropicMessages, UpstreamWire::OpenAiChat, &messages)),
-        step("to-openai-100k", composed_for(ClientWire::AnthropicMessages, UpstreamWire::OpenAiChat, &messages_100k)),
-        step("from-anthropic", || rendered(UpstreamWire::AnthropicMessages, black_box(ANTHROPIC_ANSWER))),
-        step("from-anthropic-compact", || {
-            rendered(UpstreamWire::AnthropicMessages, black_box(ANTHROPIC_COMPACT.as_bytes()))
-        }),
-        step("from-anthropic-known", rendered_known(ANTHROPIC_COMPACT)),
-        step("from-gemini", || rendered(UpstreamWire::GeminiContent, black_box(GEMINI_ANSWER))),
-        Step {
-            parts: PARTS,
-            ..step("relay-from-anthropic", relayed(UpstreamWire::AnthropicMessages, ANTHROPIC_STREAM))
-        },
-        Step { parts: PARTS, ..step("relay-to-anthropic", relayed_to_anthropic()) },
-        Step { parts: PARTS, ..step("relay-from-gemini", relayed(UpstreamWire::GeminiContent, GEMINI_STREAM)) },
+    ];
+    let at_last = [
         step("settle", || {
             black_box(&settle(black_box(&at_rest)));
         }),
         Step { parts: PARTS, ..step("histogram", histogram(&cells)) },
         step("log-line", line(&at_rest.current.snapshot, record)),
     ];
-    steps.into_iter().for_each(with);
+    at_first.into_iter().chain(translations()).chain(at_last).for_each(with);
 }
 
 pub struct Step<'t> {
-    pub name: &'static str,
+    pub name: String,
     /// How often a call does what the step is named for.
     pub parts: u32,
     pub run: Box<dyn FnMut() + 't>,
 }
 
-fn step<'t>(name: &'static str, run: impl FnMut() + 't) -> Step<'t> {
-    Step { name, parts: 1, run: Box::new(run) }
+fn step<'t>(name: impl Into<String>, run: impl FnMut() + 't) -> Step<'t> {
+    Step { name: name.into(), parts: 1, run: Box::new(run) }
+}
+
+/// From OpenAI's chat into each other dialect and back: requests, whole answers, events of streams.
+fn translations() -> Vec<Step<'static>> {
+    let mut steps = Vec::new();
+    let chats = [("1k", prompts::chat(1_100)), ("100k", prompts::chat(100_000))];
+    for Spoken { name, wire, .. } in UPSTREAMS {
+        for (size, chat) in &chats {
+            steps.push(step(format!("to-{name}-{size}"), composed(ClientWire::OpenAiChat, wire, chat.clone())));
+        }
+    }
+    for (name, client, wire) in CLIENTS {
+        for (size, chat) in &chats {
+            let said = composed(client, UpstreamWire::OpenAiChat, in_dialect(wire, chat));
+            steps.push(step(format!("{name}-to-openai-{size}"), said));
+        }
+    }
+    for Spoken { name, wire, answer, .. } in UPSTREAMS {
+        steps.push(step(format!("from-{name}"), move || rendered(ClientWire::OpenAiChat, wire, black_box(answer))));
+        if wire == UpstreamWire::AnthropicMessages {
+            steps.push(step("from-anthropic-compact", move || {
+                rendered(ClientWire::OpenAiChat, wire, black_box(ANTHROPIC_COMPACT.as_bytes()));
+            }));
+            steps.push(step("from-anthropic-known", rendered_known(ANTHROPIC_COMPACT)));
+        }
+    }
+    for (name, client, _) in CLIENTS {
+        let answer = move || rendered(client, UpstreamWire::OpenAiChat, black_box(ANSWER.as_bytes()));
+        steps.push(step(format!("answer-to-{name}"), answer));
+    }
+    for Spoken { name, wire, stream, .. } in UPSTREAMS {
+        let relay = relayed(ClientWire::OpenAiChat, wire, stream);
+        steps.push(Step { parts: PARTS, ..step(format!("relay-from-{name}"), relay) });
+    }
+    for (name, client, _) in CLIENTS {
+        let relay = relayed(client, UpstreamWire::OpenAiChat, OPENAI_STREAM);
+        steps.push(Step { parts: PARTS, ..step(format!("relay-to-{name}"), relay) });
+    }
+    steps
 }
 
 /// What one socket read delivers at most.
@@ -318,9 +339,67 @@ fn events(count: usize) -> String {
     (0..count).map(event).collect()
 }
 
-/// Golden answers of other dialects.
-const ANTHROPIC_ANSWER: &[u8] = include_bytes!("../tests/golden/_answers/anthropic_messages/text.json");
-const GEMINI_ANSWER: &[u8] = include_bytes!("../tests/golden/_answers/gemini/text.json");
+/// A dialect other than OpenAI's chat, as upstreams speak it.
+struct Spoken {
+    name: &'static str,
+    wire: UpstreamWire,
+    /// A golden one.
+    answer: &'static [u8],
+    stream: Streamed,
+}
+
+/// One member of the folder of golden answers.
+macro_rules! golden {
+    ($path:literal) => {
+        include_bytes!(concat!("../tests/golden/_answers/", $path))
+    };
+}
+
+const UPSTREAMS: [Spoken; 6] = [
+    Spoken {
+        name: "anthropic",
+        wire: UpstreamWire::AnthropicMessages,
+        answer: golden!("anthropic_messages/text.json"),
+        stream: ANTHROPIC_STREAM,
+    },
+    Spoken {
+        name: "gemini",
+        wire: UpstreamWire::GeminiContent,
+        answer: golden!("gemini/text.json"),
+        stream: GEMINI_STREAM,
+    },
+    Spoken {
+        name: "bedrock",
+        wire: UpstreamWire::BedrockConverse,
+        answer: golden!("bedrock_converse/text.json"),
+        stream: Streamed::Golden(golden!("bedrock_converse/stream_text.bin")),
+    },
+    Spoken {
+        name: "responses",
+        wire: UpstreamWire::OpenAiResponses,
+        answer: golden!("openai_responses/text.json"),
+        stream: Streamed::Golden(golden!("openai_responses/stream_text.sse")),
+    },
+    Spoken {
+        name: "cohere",
+        wire: UpstreamWire::CohereChat,
+        answer: golden!("cohere_chat/text.json"),
+        stream: Streamed::Golden(golden!("cohere_chat/stream_text.sse")),
+    },
+    Spoken {
+        name: "ollama",
+        wire: UpstreamWire::OllamaChat,
+        answer: golden!("ollama/text.json"),
+        stream: Streamed::Golden(golden!("ollama/stream_text.ndjson")),
+    },
+];
+
+/// The dialects other than OpenAI's chat that clients speak, and the same as upstreams speak them.
+const CLIENTS: [(&str, ClientWire, UpstreamWire); 3] = [
+    ("anthropic", ClientWire::AnthropicMessages, UpstreamWire::AnthropicMessages),
+    ("responses", ClientWire::OpenAiResponses, UpstreamWire::OpenAiResponses),
+    ("gemini", ClientWire::GeminiContent, UpstreamWire::GeminiContent),
+];
 
 /// As `ANSWER` says it.
 const ANTHROPIC_COMPACT: &str = concat!(
@@ -331,12 +410,45 @@ const ANTHROPIC_COMPACT: &str = concat!(
 );
 
 /// The event that most of a stream is, and what has to come before it.
-struct Streamed {
-    begins: &'static str,
-    event: &'static str,
+enum Streamed {
+    Parts {
+        begins: &'static str,
+        event: &'static str,
+    },
+    /// A whole one, of which one event says `GOLDEN_PIECE`.
+    Golden(&'static [u8]),
 }
 
-const ANTHROPIC_STREAM: Streamed = Streamed {
+const GOLDEN_PIECE: &[u8] = b"lo from Par";
+
+impl Streamed {
+    /// What comes before the event, and the event.
+    fn cut(&self, upstream: UpstreamWire) -> (&'static [u8], &'static [u8]) {
+        let stream = match *self {
+            Streamed::Parts { begins, event } => return (begins.as_bytes(), event.as_bytes()),
+            Streamed::Golden(stream) => stream,
+        };
+        let after = |rest: &[u8], mark: &[u8]| memmem::find(rest, mark).expect("a whole event") + mark.len();
+        let mut start = 0;
+        loop {
+            let rest = &stream[start..];
+            let bytes = match upstream {
+                // A frame begins with its length.
+                UpstreamWire::BedrockConverse => {
+                    rest.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize)
+                }
+                UpstreamWire::OllamaChat => after(rest, b"\n"),
+                _ => after(rest, b"\n\n"),
+            };
+            if memmem::find(&rest[..bytes], GOLDEN_PIECE).is_some() {
+                return (&stream[..start], &rest[..bytes]);
+            }
+            start += bytes;
+        }
+    }
+}
+
+const ANTHROPIC_STREAM: Streamed = Streamed::Parts {
     begins: concat!(
         r#"event: message_start
 data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"#,
@@ -352,7 +464,7 @@ data: {"type":"content_block_start","index":0,"content_block":{"type":"text","te
         "\n\n"
     ),
 };
-const GEMINI_STREAM: Streamed = Streamed {
+const GEMINI_STREAM: Streamed = Streamed::Parts {
     begins: "",
     event: concat!(
         r#"data: {"candidates":[{"content":{"parts":[{"text":" a few more words"}],"role":"model"},"index":0}],"#,
@@ -362,37 +474,43 @@ const GEMINI_STREAM: Streamed = Streamed {
     ),
 };
 
-/// A chat request that has been scanned, in another dialect.
-fn composed(upstream: UpstreamWire, body: &[u8]) -> impl FnMut() {
-    composed_for(ClientWire::OpenAiChat, upstream, body)
-}
+const OPENAI_STREAM: Streamed = Streamed::Parts {
+    begins: "",
+    event: concat!(
+        r#"data: {"id":"c-1","object":"chat.completion.chunk","created":1,"model":"m","choices":"#,
+        r#"[{"index":0,"delta":{"content":" a few more words"},"finish_reason":null}]}"#,
+        "\n\n"
+    ),
+};
 
-/// A request of Anthropic's dialect that says what a chat request does.
-fn anthropic_request(chat: &[u8]) -> Vec<u8> {
-    let target = Target { model: "golden", traits: ModelTraits::default(), drops: true };
-    let request = translate::parse(ClientWire::OpenAiChat, chat).expect("acceptable");
-    let (mut notes, mut out) = (Notes::default(), Vec::new());
-    translate::compose(UpstreamWire::AnthropicMessages, &request, &target, &mut notes, &mut out)
-        .expect("it can be said");
+/// What a chat request says, in another dialect.
+fn in_dialect(upstream: UpstreamWire, chat: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    compose(ClientWire::OpenAiChat, upstream, chat, &mut out);
     out
 }
 
-fn composed_for(client: ClientWire, upstream: UpstreamWire, body: &[u8]) -> impl FnMut() {
+/// A request that has been scanned, in another dialect.
+fn composed(client: ClientWire, upstream: UpstreamWire, body: Vec<u8>) -> impl FnMut() {
     let mut out = Vec::with_capacity(2 * body.len());
-    let target = Target { model: "golden", traits: ModelTraits::default(), drops: true };
     move || {
         out.clear();
-        let request = translate::parse(client, black_box(body)).expect("acceptable");
-        let mut notes = Notes::default();
-        black_box(translate::compose(upstream, &request, &target, &mut notes, &mut out).expect("it can be said"));
+        compose(client, upstream, black_box(&body), &mut out);
         black_box(&out);
     }
 }
 
-fn translation(upstream: UpstreamWire) -> Translation {
+fn compose(client: ClientWire, upstream: UpstreamWire, body: &[u8], out: &mut Vec<u8>) {
+    let target = Target { model: "golden", traits: ModelTraits::default(), drops: true };
+    let request = translate::parse(client, body).expect("acceptable");
+    let mut notes = Notes::default();
+    black_box(translate::compose(upstream, &request, &target, &mut notes, out).expect("it can be said"));
+}
+
+fn translation(client: ClientWire, upstream: UpstreamWire) -> Translation {
     let facts = canonical::Facts { id: "req_1".into(), model: "m".into(), created_s: 1, usage_asked: true };
     Translation {
-        client: ClientWire::OpenAiChat,
+        client,
         upstream,
         adapted: Default::default(),
         text_tools: Vec::new(),
@@ -404,10 +522,10 @@ fn translation(upstream: UpstreamWire) -> Translation {
     }
 }
 
-/// A whole answer that has been scanned, for a chat client.
-fn rendered(upstream: UpstreamWire, text: &[u8]) {
+/// A whole answer, for a client of another dialect.
+fn rendered(client: ClientWire, upstream: UpstreamWire, text: &[u8]) {
     let mut out = Vec::with_capacity(1024);
-    black_box(&translation(upstream).whole(text, &mut out).expect("an answer"));
+    black_box(&translation(client, upstream).whole(text, &mut out).expect("an answer"));
     black_box(&out);
 }
 
@@ -417,7 +535,7 @@ fn rendered_known(answer: &str) -> impl FnMut() {
     let mut render = move |number: usize| {
         let mut out = Vec::with_capacity(1024);
         let text = black_box(texts[number % texts.len()].as_bytes());
-        let translation = translation(UpstreamWire::AnthropicMessages);
+        let translation = translation(ClientWire::OpenAiChat, UpstreamWire::AnthropicMessages);
         black_box(&translation.whole_like(Some(&mut known), text, &mut out).expect("an answer"));
         black_box(&out);
     };
@@ -430,27 +548,15 @@ fn rendered_known(answer: &str) -> impl FnMut() {
 }
 
 /// Events of a stream that is under way, each by itself.
-fn relayed(upstream: UpstreamWire, streamed: Streamed) -> impl FnMut() {
-    relayed_in(translation(upstream).stream(), streamed)
-}
-
-fn relayed_to_anthropic() -> impl FnMut() {
-    let translation = Translation { client: ClientWire::AnthropicMessages, ..translation(UpstreamWire::OpenAiChat) };
-    let event = concat!(
-        r#"data: {"id":"c-1","object":"chat.completion.chunk","created":1,"model":"m","choices":"#,
-        r#"[{"index":0,"delta":{"content":" a few more words"},"finish_reason":null}]}"#,
-        "\n\n"
-    );
-    relayed_in(translation.stream(), Streamed { begins: "", event })
-}
-
-fn relayed_in(mut stream: TranslatedStream, streamed: Streamed) -> impl FnMut() {
+fn relayed(client: ClientWire, upstream: UpstreamWire, streamed: Streamed) -> impl FnMut() {
+    let (begins, event) = streamed.cut(upstream);
+    let mut stream = translation(client, upstream).stream();
     let mut out = Vec::with_capacity(64 * 1024);
-    assert_eq!(stream.feed(streamed.begins.as_bytes(), &mut out), Verdict::More);
+    assert_eq!(stream.feed(begins, &mut out), Verdict::More);
     move || {
         out.clear();
         for _ in 0..PARTS {
-            assert_eq!(stream.feed(black_box(streamed.event.as_bytes()), &mut out), Verdict::More);
+            assert_eq!(stream.feed(black_box(event), &mut out), Verdict::More);
         }
         black_box(&out);
     }
