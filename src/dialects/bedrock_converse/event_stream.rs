@@ -68,17 +68,20 @@ impl<'m> Message<'m> {
 
     /// The header of this name, if it is a text.
     pub fn text(&self, name: &str) -> Option<&'m str> {
-        match self.headers().find(|(present, _)| *present == name) {
-            Some((_, Value::Text(text))) => Some(text),
-            _ => None,
-        }
+        let found = self.raw_headers().find(|header| header.name == name.as_bytes())?;
+        if found.kind == TEXT { str::from_utf8(found.value).ok() } else { None }
     }
 
     /// All headers in their order.
     pub fn headers(&self) -> impl Iterator<Item = (&'m str, Value<'m>)> + use<'m> {
-        let mut rest = self.headers;
         // They were read when the message was accepted, so this ends where they do.
-        std::iter::from_fn(move || header(&mut rest))
+        self.raw_headers().map_while(Header::read)
+    }
+
+    /// The same as they are written: most are only passed over.
+    fn raw_headers(&self) -> impl Iterator<Item = Header<'m>> + use<'m> {
+        let mut rest = self.headers;
+        std::iter::from_fn(move || Header::take(&mut rest))
     }
 }
 
@@ -262,8 +265,9 @@ impl<'m> Message<'m> {
         let mut rest = headers;
         let mut count = 0;
         while !rest.is_empty() {
-            let (name, _) = header(&mut rest).ok_or(FrameError::BadHeaders)?;
-            if message.headers().take(count).any(|(before, _)| before == name) {
+            let header =
+                Header::take(&mut rest).filter(|header| header.read().is_some()).ok_or(FrameError::BadHeaders)?;
+            if message.raw_headers().take(count).any(|before| before.name == header.name) {
                 return Err(FrameError::BadHeaders);
             }
             count += 1;
@@ -278,24 +282,52 @@ impl<'m> Message<'m> {
 /// Most headers of one message. Services send three or four; each is compared with all before it.
 const HEADERS_MAX: usize = 64;
 
-/// Takes the next header; none at the end, or where there is none to be read.
-fn header<'m>(rest: &mut &'m [u8]) -> Option<(&'m str, Value<'m>)> {
-    let length = usize::from(take::<1>(rest)?[0]);
-    let name = str::from_utf8(take_slice(rest, length)?).ok()?;
-    let value = match take::<1>(rest)?[0] {
-        0 => Value::Bool(true),
-        1 => Value::Bool(false),
-        2 => Value::Byte(i8::from_be_bytes(take(rest)?)),
-        3 => Value::Short(i16::from_be_bytes(take(rest)?)),
-        4 => Value::Int(i32::from_be_bytes(take(rest)?)),
-        5 => Value::Long(i64::from_be_bytes(take(rest)?)),
-        6 => Value::Bytes(take_sized(rest)?),
-        7 => Value::Text(str::from_utf8(take_sized(rest)?).ok()?),
-        8 => Value::Timestamp(i64::from_be_bytes(take(rest)?)),
-        9 => Value::Uuid(take(rest)?),
-        _ => return None,
-    };
-    Some((name, value))
+/// A header as it is written. Nothing is known of it but where it ends.
+#[derive(Clone, Copy)]
+struct Header<'m> {
+    name: &'m [u8],
+    kind: u8,
+    value: &'m [u8],
+}
+
+/// The kind of a header whose value is a text.
+const TEXT: u8 = 7;
+
+impl<'m> Header<'m> {
+    /// Takes the next one; none at the end, or where there is none to be taken.
+    fn take(rest: &mut &'m [u8]) -> Option<Header<'m>> {
+        let length = usize::from(take::<1>(rest)?[0]);
+        let name = take_slice(rest, length)?;
+        let kind = take::<1>(rest)?[0];
+        let bytes = match kind {
+            0 | 1 => 0,
+            2 => 1,
+            3 => 2,
+            4 => 4,
+            5 | 8 => 8,
+            6 | TEXT => u16::from_be_bytes(take(rest)?).into(),
+            9 => 16,
+            _ => return None,
+        };
+        Some(Header { name, kind, value: take_slice(rest, bytes)? })
+    }
+
+    /// Its name and what it says; none if that is not UTF-8.
+    fn read(self) -> Option<(&'m str, Value<'m>)> {
+        let value = match (self.kind, self.value) {
+            (kind, []) if kind < 2 => Value::Bool(kind == 0),
+            (2, [byte]) => Value::Byte(*byte as i8),
+            (3, value) => Value::Short(i16::from_be_bytes(value.try_into().ok()?)),
+            (4, value) => Value::Int(i32::from_be_bytes(value.try_into().ok()?)),
+            (5, value) => Value::Long(i64::from_be_bytes(value.try_into().ok()?)),
+            (6, value) => Value::Bytes(value),
+            (TEXT, value) => Value::Text(str::from_utf8(value).ok()?),
+            (8, value) => Value::Timestamp(i64::from_be_bytes(value.try_into().ok()?)),
+            (9, value) => Value::Uuid(value.try_into().ok()?),
+            _ => return None,
+        };
+        Some((str::from_utf8(self.name).ok()?, value))
+    }
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -308,12 +340,6 @@ fn take_slice<'m>(rest: &mut &'m [u8], length: usize) -> Option<&'m [u8]> {
     let (taken, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some(taken)
-}
-
-/// Bytes behind their length.
-fn take_sized<'m>(rest: &mut &'m [u8]) -> Option<&'m [u8]> {
-    let length = u16::from_be_bytes(take(rest)?);
-    take_slice(rest, length.into())
 }
 
 /// Four bytes as a number, the largest digit first.

@@ -137,7 +137,8 @@ fn known<'a>(
             Cow::Borrowed(name) => String::from_utf8_lossy(name),
             Cow::Owned(name) => Cow::Owned(String::from_utf8_lossy(&name).into_owned()),
         };
-        let name = match NAMES.iter().find(|known| name.contains('_') && is_spelling(&name, known)) {
+        let snake_case = Some(&name).filter(|name| name.contains('_'));
+        let name = match snake_case.and_then(|name| NAMES.iter().find(|known| is_spelling(name, known))) {
             Some(known) => Cow::Borrowed(*known),
             None => name,
         };

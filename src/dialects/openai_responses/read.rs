@@ -15,23 +15,45 @@ use crate::json::piece::{Raw, Text};
 use crate::json::scan::{Members, Scanner, scan};
 use crate::json::view::Value;
 use crate::limits::CALLS_MAX;
-
-static NONE: Members = Members::last_wins(&[]);
+use std::array;
 
 /// Reads a whole answer. After [`Event::Error`] there is nothing more.
 ///
 /// # Errors
 /// It is no JSON object, or not at its end.
 pub fn whole(text: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
-    scan(&NONE, text).map_err(|_| Malformed)?;
-    let response = Value::root(text);
-    if let Some(error) = response.some("error") {
+    let scan = scan(&WHOLE, text).map_err(|_| Malformed)?;
+    let member = |id| scan.member(id).map(|member| Value::at(text, member.value.start as usize));
+    let response = Response(array::from_fn(member));
+    if let Some(error) = response.error() {
         tell(Event::Error(classify::of_error(error)));
         return Ok(());
     }
     let mut reader = Reader::default();
-    reader.start(response, tell);
-    reader.complete(response, tell)
+    reader.start(&response, tell);
+    reader.complete(&response, tell)
+}
+
+/// What is read of an answer: its members in the order of [`READ`]. An answer has four times as many, which are passed over once.
+struct Response<'a>([Option<Value<'a>>; READ.len()]);
+
+const READ: [&str; 7] = ["error", "id", "model", "output", "status", "incomplete_details", "usage"];
+static WHOLE: Members = Members::last_wins(&READ);
+
+impl<'a> Response<'a> {
+    fn of(response: Value<'a>) -> Response<'a> {
+        let mut read = [None; READ.len()];
+        for (name, value) in response.members() {
+            if let Some(id) = READ.iter().position(|read| read.as_bytes() == &*name) {
+                read[id] = Some(value);
+            }
+        }
+        Response(read)
+    }
+
+    fn error(&self) -> Option<Value<'a>> {
+        self.0[0].filter(|error| !error.is_null())
+    }
 }
 
 static STREAMED: Members = Members::last_wins(&[
@@ -152,14 +174,14 @@ impl Reader {
                 }
             }
             b"response.created" | b"response.in_progress" | b"response.queued" => {
-                if let Some(response) = member(RESPONSE) {
-                    self.start(response, tell);
+                if let Some(response) = member(RESPONSE).filter(|_| !self.has_started) {
+                    self.start(&Response::of(response), tell);
                 }
             }
             b"response.completed" | b"response.incomplete" => {
-                let response = member(RESPONSE).ok_or(Malformed)?;
-                self.start(response, tell);
-                self.complete(response, tell)?;
+                let response = Response::of(member(RESPONSE).ok_or(Malformed)?);
+                self.start(&response, tell);
+                self.complete(&response, tell)?;
                 return Ok(Progress::Complete);
             }
             b"response.failed" => {
@@ -188,27 +210,21 @@ impl Reader {
         if self.is_complete { Ok(()) } else { Err(Malformed) }
     }
 
-    fn start(&mut self, response: Value<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+    fn start(&mut self, response: &Response<'_>, tell: &mut dyn FnMut(Event<'_>)) {
         if self.has_started {
             return;
         }
         self.has_started = true;
-        let said = |name| response.get(name).and_then(Value::text).unwrap_or_default();
-        tell(Event::Start { id: said("id"), model: said("model") });
+        let Response([_, id, model, ..]) = *response;
+        let [id, model] = [id, model].map(|member| member.and_then(Value::text).unwrap_or_default());
+        tell(Event::Start { id, model });
     }
 
     /// The end: the whole answer, of which only what was not streamed is told.
-    fn complete(&mut self, response: Value<'_>, tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
-        let (mut output, mut status, mut details, mut usage) = (None, None, None, None);
-        for (name, value) in response.members() {
-            match &*name {
-                b"output" => output = Some(value),
-                b"status" => status = value.text(),
-                b"incomplete_details" => details = value.get("reason").and_then(Value::text),
-                b"usage" => usage = Some(value).filter(|usage| usage.kind() == Kind::Object),
-                _ => {}
-            }
-        }
+    fn complete(&mut self, response: &Response<'_>, tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+        let Response([_, _, _, output, status, details, usage]) = *response;
+        let status = status.and_then(Value::text);
+        let details = details.and_then(|details| details.get("reason")?.text());
         let output = output.filter(|output| output.kind() == Kind::Array).ok_or(Malformed)?;
         if self.told.is_empty() && self.calls.is_empty() {
             for (index, item) in (0..).zip(output.elements()) {
@@ -228,7 +244,7 @@ impl Reader {
             _ => Finish::ToolCalls,
         };
         tell(Event::Finish { choice: 0, reason });
-        if let Some(usage) = usage {
+        if let Some(usage) = usage.filter(|usage| usage.kind() == Kind::Object) {
             tell(Event::Usage(counts(usage)));
         }
         self.is_complete = true;
