@@ -165,9 +165,9 @@ const generate = {
 };
 
 /** Vercel's `ai`, whose providers each have their own way to the same answers. */
-function ai(model) {
+function ai(model, providerOptions) {
   const call = async (options, streamed) => {
-    const asked = { model, maxRetries: 0, onError: () => {}, ...options };
+    const asked = { model, maxRetries: 0, onError: () => {}, providerOptions, ...options };
     const answer = streamed ? streamText(asked) : await generateText(asked);
     if (streamed) {
       // The other promises do not settle by themselves when the stream has an error in it.
@@ -208,6 +208,7 @@ function ai(model) {
 }
 
 const aiOpenai = createOpenAI({ baseURL: `${url}/v1`, apiKey });
+const aiAnthropic = createAnthropic({ baseURL: `${url}/v1`, apiKey })(model);
 
 export const clients = {
   openai: chat,
@@ -216,6 +217,8 @@ export const clients = {
   google: generate,
   "ai over openai": ai(aiOpenai.chat(model)),
   "ai over openai responses": ai(aiOpenai.responses(model)),
-  "ai over anthropic": ai(createAnthropic({ baseURL: `${url}/v1`, apiKey })(model)),
+  // Of a model that it does not know it gets an answer of a schema by a tool that has to be called, unless it is told to ask for the format.
+  "ai over anthropic": ai(aiAnthropic),
+  "ai over anthropic, formats": ai(aiAnthropic, { anthropic: { structuredOutputMode: "outputFormat" } }),
   "ai over google": ai(createGoogle({ baseURL: `${url}/v1beta`, apiKey })(model)),
 };

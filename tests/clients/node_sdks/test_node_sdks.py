@@ -10,4 +10,4 @@ HERE = Path(__file__).parent
 
 def test_the_clients_for_node(gateway, provider):
     environment = {"BASE_URL": gateway.url, "KEY": gateway.key, "SIM_CONTROL": f"{provider.origin}/sim", "PNG": PNG}
-    assert run_tests(HERE, "sdks.test.mjs", environment)["pass"] == 8 * 9
+    assert run_tests(HERE, "sdks.test.mjs", environment)["pass"] == 9 * 9

@@ -24,6 +24,8 @@ parameters.cpuparams.n_threads = 1
 parameters.cpuparams_batch.n_threads = 1
 # Answers must not depend on what the server answered before.
 parameters.cache_prompt = False
+# What a client gets that says nothing of a temperature: the same answer each time.
+parameters.sampling.temp = 0
 # Reads the whole file at start. With many slots on top, loading takes long enough to be seen.
 parameters.check_tensors = slots > 1
 

@@ -6,8 +6,6 @@ same text and the same usage.
 
 import json
 import os
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import anthropic
@@ -17,47 +15,25 @@ import pytest
 from google import genai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from harness.children import Child, free_port
-from harness.control import ask, connect
+from harness.llama_cpp import LlamaCpp
 from harness.waiting import wait_for
 
 ASK = [{"role": "user", "content": "Name three rivers of Europe."}]
 FIXED = {"model": "smollm2", "temperature": 0, "seed": 7, "max_tokens": 24}
 
 
-def start(folder, context_tokens=1024, slots=1):
-    port = free_port()
-    command = [sys.executable, Path(__file__).with_name("server.py"), port, context_tokens, slots]
-    child = Child(command, folder)
-    return SimpleNamespace(child=child, origin=f"http://127.0.0.1:{port}", port=port)
-
-
-def health(server):
-    """Status of its health endpoint; 0 while it does not listen yet."""
-    assert server.child.running(), server.child.stderr[-2000:]
-    try:
-        return ask(connect(server.origin), "GET", "/health")[0]
-    except ConnectionError:
-        return 0
-
-
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory):
-    server = start(tmp_path_factory.mktemp("llama"))
-    wait_for("the model is loaded", lambda: health(server) == 200)
+    server = LlamaCpp.serve(tmp_path_factory.mktemp("llama"))
     yield server
-    server.child.stop()
-
-
-def entry(server):
-    return {"kind": "llama-cpp", "base_url": f"{server.origin}/v1"}
+    server.stop()
 
 
 @pytest.fixture
 def gateway(ringway, llama):
     if os.environ.get("RINGWAY_TARGET") == "direct":
-        return SimpleNamespace(api=f"{llama.origin}/v1", key="none")
-    return ringway(providers={"llama": entry(llama)}, models={"smollm2": ["llama/smollm2"]})
+        return SimpleNamespace(api=llama.api, key="none")
+    return ringway(providers={"llama": llama.entry}, models={"smollm2": ["llama/smollm2"]})
 
 
 def client_of(api, key="none"):
@@ -71,7 +47,7 @@ def through(gateway):
 
 @pytest.fixture
 def directly(llama):
-    return client_of(f"{llama.origin}/v1")
+    return client_of(llama.api)
 
 
 def raw(client, **arguments):
@@ -217,10 +193,10 @@ class TestOtherClients:
 def test_unavailable_while_loading_then_served(ringway, tmp_path):
     """Sixteen slots and a check of every tensor make loading slow enough to be met by a request."""
     gateway, statuses = None, []
-    server = start(tmp_path / "slow", context_tokens=131_072, slots=16)
+    server = LlamaCpp.start(tmp_path / "slow", context_tokens=131_072, slots=16)
     try:
-        wait_for("the server listens", lambda: health(server) != 0)
-        gateway = ringway(providers={"llama": entry(server)}, models={"smollm2": ["llama/smollm2"]})
+        wait_for("the server listens", lambda: server.health() != 0)
+        gateway = ringway(providers={"llama": server.entry}, models={"smollm2": ["llama/smollm2"]})
         client = client_of(gateway.api, gateway.key)
 
         def attempt():
@@ -234,6 +210,6 @@ def test_unavailable_while_loading_then_served(ringway, tmp_path):
 
         wait_for("the model answers", attempt, limit_s=60)
     finally:
-        server.child.stop()
+        server.stop()
     assert 503 in statuses[:-1], "loading was over before the first request; give the server more to load"
     assert set(statuses) == {503, 200}
