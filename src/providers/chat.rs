@@ -101,7 +101,7 @@ pub const GEMINI: Variant = Variant {
     ..Variant::USUAL
 };
 
-/// Cohere's endpoint of this dialect: no `n`, no choice of tools by name, no logit bias.
+/// Cohere's endpoint of this dialect: no `n`, no choice of a tool by name, no logit bias.
 pub const COHERE: Variant =
     Variant { several_answers: false, named_choice: false, parallel_switch: false, extras: &[], ..Variant::USUAL };
 
@@ -116,8 +116,11 @@ pub const PERPLEXITY: Variant = Variant {
     ..Variant::USUAL
 };
 
-/// Together, Fireworks, vLLM, SGLang, llama.cpp and their like.
+/// Together, Fireworks, vLLM, SGLang and their like.
 pub const OPEN_MODELS: Variant = Variant { top_k: true, ..Variant::USUAL };
+
+/// Takes a choice of tools as a word alone: of a named one it logs "Wrong type supplied for parameter 'tool_choice'" and lets the model choose.
+pub const LLAMA_CPP: Variant = Variant { named_choice: false, ..OPEN_MODELS };
 
 /// Ollama's endpoint of this dialect. It passes over what it does not know, `top_k` among it, which its own dialect has.
 pub const OLLAMA: Variant = Variant::USUAL;

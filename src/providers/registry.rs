@@ -454,7 +454,7 @@ pub static PROVIDERS: &[Provider] = &[
     self_hosted("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
     self_hosted("sglang", "SGLang", "http://127.0.0.1:30000/v1"),
     // Its usual port is ours, so there is no default that would not point at ourselves.
-    self_hosted("llama-cpp", "llama.cpp server", ""),
+    Provider { chat: &chat::LLAMA_CPP, ..self_hosted("llama-cpp", "llama.cpp server", "") },
     self_hosted("lm-studio", "LM Studio", "http://127.0.0.1:1234/v1"),
     self_hosted("openai-compatible", "Any other server of OpenAI's API", ""),
 ];

@@ -1,7 +1,7 @@
 use super::super::read::{self, tests::line};
 use super::*;
 use crate::{
-    dialects::canonical::{Origin, Signature},
+    dialects::canonical::{Event, Origin, Signature},
     json::piece::Raw,
     limits::HELD_CALLS_BYTES_MAX,
     sse::split::Splitter,

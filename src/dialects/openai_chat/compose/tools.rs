@@ -38,6 +38,15 @@ impl Composer<'_> {
         parallel: Option<bool>,
         json: &mut Writer<'_>,
     ) -> Result<(), Unsupported> {
+        let narrowed;
+        let choice = match choice {
+            // One that cannot be named is shown alone.
+            Some(ToolChoice::Tool(name)) if !self.variant.named_choice => {
+                narrowed = ToolChoice::Among { names: vec![name.clone()], required: true };
+                Some(&narrowed)
+            }
+            choice => choice,
+        };
         // Where the upstream has no word for some of the tools, it is shown those alone.
         let shown = match choice {
             Some(ToolChoice::Among { names, .. }) if !self.variant.allowed_tools => {
@@ -182,7 +191,8 @@ impl Composer<'_> {
 
     fn named_choice(&mut self, name: &Text<'_>, json: &mut Writer<'_>) -> Result<(), Unsupported> {
         if !self.variant.named_choice {
-            return self.unsupported("tool_choice", "The model cannot be made to call one tool.");
+            // It is the only one that is shown.
+            return self.required(json);
         }
         json.name("tool_choice").open_object();
         self.tool_by_name(name, json);
