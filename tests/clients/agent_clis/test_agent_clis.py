@@ -32,8 +32,8 @@ class Claude:
     CALL = {"name": "Read", "arguments": {"file_path": "{folder}/bird.txt"}}
     # Its own API is the one of its requests. Tools that it would load later are there from the beginning.
     LOST = {
-        "openai": {"reasoning.show", "tools[].defer_loading", "context_management"},
-        "gemini": {"user", "cache_control", "tools[].defer_loading", "context_management"},
+        "openai": {"thinking", "tools[].defer_loading", "context_management"},
+        "gemini": {"metadata.user_id", "cache_control", "tools[].defer_loading", "context_management"},
     }
 
     def __init__(self, url, key, home):
@@ -87,7 +87,7 @@ class Gemini:
     """Google's, which speaks generateContent."""
 
     CALL = {"name": "read_file", "arguments": {"file_path": "bird.txt"}}
-    LOST = {"openai": {"top_k"}, "anthropic": {"top_k"}}
+    LOST = {"openai": {"generationConfig.topK"}, "anthropic": {"generationConfig.topK"}}
 
     def __init__(self, url, key, home):
         self.environment = {

@@ -136,7 +136,9 @@ def test_requests_are_those_of_azure_s_own_client(azure, through, directly):
         elif name == "speech":
             assert ours == its == b"\xff\xfbsound"
         else:
-            assert ours.model_dump() == its.model_dump(), name
+            # A response that is kept has an id of its client's own.
+            unnamed = {"id"} if name == "responses" else set()
+            assert ours.model_dump(exclude=unnamed) == its.model_dump(exclude=unnamed), name
         assert azure.asked[0] == azure.asked[1], name
     # A name that would leave its segment stays in it.
     call = CALLS["chat"]
